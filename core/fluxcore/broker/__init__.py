@@ -1,0 +1,1 @@
+"""One broker: routing, services, attributes, log, events, module host, state machine."""

@@ -1,0 +1,1 @@
+"""The `flux` command and its subcommands, a file each."""

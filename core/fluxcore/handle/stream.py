@@ -1,0 +1,96 @@
+"""A stream socket that carries RFC 3 messages, on an asyncio loop."""
+
+import asyncio
+from collections.abc import Callable
+
+from fluxcore.wire import rfc3
+from fluxcore.wire.errors import WireError
+from fluxcore.wire.message import Message
+
+
+class MessageStream(asyncio.Protocol):
+    """Both ends of a connector: reads messages, gathers writes.
+
+    What is sent while messages are being received leaves when the last of them has been
+    handled; what is sent at any other time leaves at the end of the loop turn. Either way it is
+    one write however many messages there are.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_message: Callable[[Message], None],
+        on_close: Callable[[Exception | None], None],
+        max_size: int = rfc3.MAX_SIZE,
+    ) -> None:
+        self._loop = loop
+        self._on_message = on_message
+        self._on_close = on_close
+        self._reader = rfc3.Reader(max_size)
+        self._transport: asyncio.WriteTransport | None = None
+        self._out: list[bytes] = []
+        self._held = False
+        self._closed = False
+
+    # -- asyncio.Protocol ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start (called by the loop)."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle the messages that ``data`` completes; a broken stream is closed silently."""
+        try:
+            messages = self._reader.feed(data)
+        except WireError as exc:
+            self._end(exc)
+            return
+        held, self._held = self._held, True
+        try:
+            for msg in messages:
+                if self._closed:
+                    break
+                self._on_message(msg)
+        finally:
+            self._held = held
+            self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End (called by the loop)."""
+        self._transport = None
+        self._end(exc)
+
+    # -- our side --------------------------------------------------------------------------
+
+    def send(self, msg: Message) -> None:
+        """Send ``msg`` soon; after the end it goes nowhere."""
+        self.write(rfc3.encode(msg))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that are encoded already."""
+        if self._closed:
+            return
+        if not self._out and not self._held:
+            self._loop.call_soon(self._flush)
+        self._out.append(data)
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None:
+            out, self._out = self._out, []
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def close(self) -> None:
+        """Send what is gathered, then close."""
+        self._flush()
+        self._end(None)
+
+    def _end(self, exc: Exception | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._out.clear()
+        if self._transport is not None:
+            self._transport.close()
+        self._on_close(exc)

@@ -1,0 +1,22 @@
+"""Connector URIs: which broker a handle is for."""
+
+import errno
+import os
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+from fluxcore.handle.errors import rpc_error
+
+
+def local_path(uri: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """The socket path of ``uri``, by default of the one in FLUX_URI.
+
+    :raises OSError: there is no URI (ENOENT), or it is of no kind that is known here (EINVAL)
+    """
+    target = uri or environ.get("FLUX_URI")
+    if not target:
+        raise rpc_error(errno.ENOENT, "no broker to connect to: FLUX_URI is not set")
+    parts = urlsplit(target)
+    if parts.scheme != "local" or not parts.path:
+        raise rpc_error(errno.EINVAL, f"{target}: not a local:// URI")
+    return unquote(parts.path)

@@ -1,0 +1,1 @@
+"""Job ids, jobspec, eventlogs, states, R and task maps: no IO."""

@@ -1,0 +1,1 @@
+"""Hash tree, transactions, namespaces and watchers of the KVS: no IO."""

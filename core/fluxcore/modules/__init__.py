@@ -1,0 +1,1 @@
+"""The broker modules, a file or folder each."""

@@ -1,0 +1,1 @@
+"""Idsets, hostlists and resource sets: no IO."""

@@ -1,0 +1,1 @@
+"""Running a job's tasks: spawning, standard IO, exit codes."""
