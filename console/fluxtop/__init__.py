@@ -1,0 +1,1 @@
+"""fluxtop: a live, full-screen console for a Flux instance."""

@@ -1,0 +1,255 @@
+"""The modules of a rank, and what can be done to them."""
+
+import asyncio
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fluxcore.handle.aio import Flux
+from fluxcore.wire.payload import need_int, need_list, need_str
+from fluxtop.data.source import DEADLINE, LONG_DEADLINE
+
+#: Seconds between an answer to module.list and the next question.
+PAUSE: Final = 1.0
+
+#: Modules without which an instance is lost; to remove one, its name must be typed.
+VITAL: Final = frozenset(
+    {
+        "config",
+        "connector-local",
+        "content",
+        "content-sqlite",
+        "groups",
+        "job-manager",
+        "kvs",
+        "overlay",
+        "rexec",
+    }
+)
+
+#: Letter and word of a module's status (CONTRACTS A20, A21).
+STATUS: Final = (("I", "init"), ("R", "running"), ("F", "finalizing"), ("X", "exited"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRow:
+    """One loaded module.
+
+    ``idle`` is the whole seconds since it last sent a message, as the broker counted them when
+    it answered; ``services`` are those beside its own name.
+    """
+
+    name: str
+    path: str
+    idle: int
+    status: int
+    services: tuple[str, ...]
+    sendq: int
+    recvq: int
+
+    @property
+    def letter(self) -> str:
+        """I, R, F or X; ? for a status that is none of ours."""
+        return STATUS[self.status][0] if 0 <= self.status < len(STATUS) else "?"
+
+    @property
+    def word(self) -> str:
+        """The status in a word."""
+        return STATUS[self.status][1] if 0 <= self.status < len(STATUS) else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleList:
+    """The modules of ``rank``, in no order."""
+
+    rank: int
+    rows: tuple[ModuleRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModulesOf:
+    """Follow the modules of a rank: ask, and ask again a second after the answer."""
+
+    rank: int
+
+    async def follow(self, flux: Flux, emit: Callable[[ModuleList], None]) -> None:
+        """Emit a ModuleList for each answer of module.list."""
+        while True:
+            answer = await flux.rpc("module.list", nodeid=self.rank, timeout=DEADLINE)
+            emit(decode_list(self.rank, answer.json))
+            await asyncio.sleep(PAUSE)
+
+
+def decode_list(rank: int, payload: Mapping[str, Any]) -> ModuleList:
+    """A module.list answer.
+
+    :raises PayloadError: it is none
+    """
+    return ModuleList(rank, tuple(_row(mod) for mod in need_list(payload, "mods")))
+
+
+def _row(mod: Mapping[str, Any]) -> ModuleRow:
+    name = need_str(mod, "name")
+    return ModuleRow(
+        name=name,
+        path=need_str(mod, "path"),
+        idle=need_int(mod, "idle"),
+        status=need_int(mod, "status"),
+        services=tuple(sorted(s for s in need_list(mod, "services") if s != name)),
+        sendq=need_int(mod, "sendqueue"),
+        recvq=need_int(mod, "recvqueue"),
+    )
+
+
+# -- what can be done ---------------------------------------------------------------------------
+
+
+def command_line(rank: int, own_rank: int, *words: str) -> str:
+    """The ``flux`` command that does the same; on another rank it goes through ``flux exec``."""
+    prefix = ("flux",) if rank == own_rank else ("flux", "exec", "-r", str(rank), "flux")
+    return shlex.join((*prefix, "module", *words))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModule:
+    """Load a module: a name in the search path, or the path of a file."""
+
+    rank: int
+    path: str
+    args: tuple[str, ...] = ()
+    name: str = ""  #: the name to load it under, if not that of its file
+
+    def command(self, own_rank: int) -> str:
+        """The equivalent command."""
+        name = ("--name", self.name) if self.name else ()
+        return command_line(self.rank, own_rank, "load", *name, self.path, *self.args)
+
+    async def run(self, flux: Flux) -> None:
+        """Load it; returns when it runs.
+
+        :raises OSError: ENOENT if it is not found, EEXIST if its name is taken, or what the
+            module failed with (CONTRACTS A22)
+        """
+        payload = {"path": self.path, "args": list(self.args), "exec": False}
+        if self.name:
+            payload["name"] = self.name
+        await flux.rpc("module.load", payload, nodeid=self.rank, timeout=LONG_DEADLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveModule:
+    """Remove a module."""
+
+    rank: int
+    name: str
+
+    def command(self, own_rank: int) -> str:
+        """The equivalent command."""
+        return command_line(self.rank, own_rank, "remove", self.name)
+
+    async def run(self, flux: Flux) -> None:
+        """Remove it; returns when it has ended.
+
+        :raises OSError: ENOENT if it is not loaded (CONTRACTS A23)
+        """
+        payload = {"name": self.name, "cancel": False}
+        await flux.rpc("module.remove", payload, nodeid=self.rank, timeout=LONG_DEADLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadModule:
+    """Remove the module ``name`` and load it anew, from its file as it is on disk now.
+
+    ``target`` is what it is loaded by: its name if the search path finds the same file, else
+    the path of its file (see :func:`reload_target`).
+    """
+
+    rank: int
+    name: str
+    target: str
+    args: tuple[str, ...] = ()
+
+    @property
+    def _renamed(self) -> bool:
+        """True if its file would give it another name."""
+        return self.target.rpartition("/")[2].split(".")[0] != self.name
+
+    def command(self, own_rank: int) -> str:
+        """The equivalent command."""
+        name = ("--name", self.name) if self._renamed else ()
+        return command_line(self.rank, own_rank, "reload", *name, self.target, *self.args)
+
+    async def run(self, flux: Flux) -> None:
+        """Reload it; returns when it runs again.
+
+        :raises OSError: as for removing and loading
+        """
+        await RemoveModule(self.rank, self.name).run(flux)
+        name = self.name if self._renamed else ""
+        await LoadModule(self.rank, self.target, self.args, name).run(flux)
+
+
+def reload_target(row: ModuleRow, search_path: str) -> str:
+    """What to load ``row`` by: its name if the search path finds the same file by it.
+
+    :param search_path: FLUX_MODULE_PATH as the broker has it
+    """
+    folder, _, file = row.path.rpartition("/")
+    if not folder:
+        return row.name
+    found = folder in search_path.split(":") and file.split(".")[0] == row.name
+    return row.name if found else row.path
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPath:
+    """Ask where the broker of a rank looks for modules."""
+
+    rank: int
+
+    async def run(self, flux: Flux) -> str:
+        """Its FLUX_MODULE_PATH, empty if it is not set."""
+        payload = {"names": ["FLUX_MODULE_PATH"]}
+        answer = await flux.rpc("broker.getenv", payload, nodeid=self.rank, timeout=DEADLINE)
+        value = answer.json.get("env", {}).get("FLUX_MODULE_PATH")
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleStats:
+    """Follow the statistics of a module: ask, and ask again a second after the answer."""
+
+    rank: int
+    name: str
+
+    async def follow(self, flux: Flux, emit: Callable[[Mapping[str, Any]], None]) -> None:
+        """Emit each answer of the module's stats-get, as it is."""
+        while True:
+            answer = await flux.rpc(f"{self.name}.stats-get", nodeid=self.rank, timeout=DEADLINE)
+            emit(answer.json)
+            await asyncio.sleep(PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class DebugFlags:
+    """Read a module's debug flags, or set them if ``flags`` is given."""
+
+    rank: int
+    name: str
+    flags: int | None = None
+
+    def command(self, own_rank: int) -> str:
+        """The equivalent command."""
+        words = ["debug", self.name]
+        if self.flags is not None:
+            words[1:1] = ["--set", f"{self.flags:#x}"]
+        return command_line(self.rank, own_rank, *words)
+
+    async def run(self, flux: Flux) -> int:
+        """The flags, after setting them if that is asked for (CONTRACTS A25)."""
+        op, flags = ("setbit", 0) if self.flags is None else ("set", self.flags)
+        answer = await flux.rpc(
+            f"{self.name}.debug", {"op": op, "flags": flags}, nodeid=self.rank, timeout=DEADLINE
+        )
+        return need_int(answer.json, "flags")

@@ -1,0 +1,1 @@
+"""Questions and answers that lie over the dashboard."""

@@ -1,0 +1,1 @@
+"""The pieces that panes are made of; each knows nothing of Flux."""

@@ -1,0 +1,37 @@
+"""One line with something at its left and something at its right."""
+
+from typing import ClassVar
+
+from textual.strip import Strip
+
+from fluxtop.cells import Cell, crop, width_of
+from fluxtop.glyphs import UNICODE, Glyphs
+from fluxtop.widgets.spans import SpanWidget
+
+
+class Bar(SpanWidget):
+    """A line of spans; where there is no room for both sides, the right one stays whole."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set()
+
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._left: Cell = ()
+        self._right: Cell = ()
+
+    def show(self, left: Cell, right: Cell = ()) -> None:
+        """Show these spans."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The line, on the first one of the widget."""
+        width, base = self.size.width, self.rich_style
+        if y:
+            return Strip.blank(width, base)
+        right = crop(self._right, width, self._glyphs.more)
+        left = crop(self._left, max(width - width_of(right) - 1, 0), self._glyphs.more)
+        gap = " " * (width - width_of(left) - width_of(right))
+        return self.strip([*left, (gap, "plain"), *right], base).adjust_cell_length(width, base)

@@ -1,0 +1,109 @@
+"""Lines of text to read: scrolled, never edited, however many."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from fluxtop.bindings import bindings
+from fluxtop.cells import Role, Span, clean
+from fluxtop.widgets.spans import SpanWidget
+
+#: The spans of a line, left to right.
+Line = Sequence[Span]
+
+
+class Lines(SpanWidget, ScrollView, can_focus=True):
+    """Lines of spans, drawn as they come into sight.
+
+    It holds none: it is told how many there are and asks for each that it draws. ``tail`` keeps
+    the last line in sight as lines are added.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--notice"}
+    BINDINGS = bindings("lines")
+
+    def __init__(self, *, tail: bool = False) -> None:
+        super().__init__()
+        self._count = 0
+        self._draw: Callable[[int], Line] | None = None
+        self._notice = ""
+        self._stale = False
+        self.tail = tail
+
+    # -- content ---------------------------------------------------------------------------
+
+    def show(self, count: int, width: int, draw: Callable[[int], Line]) -> None:
+        """Show ``count`` lines, the widest of ``width`` cells; ``draw`` gives each of them."""
+        self._count, self._draw = count, draw
+        self.virtual_size = Size(width + 2, count)
+        if self.tail:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self.refresh()
+
+    def say(self, notice: str) -> None:
+        """Show a notice while there are no lines."""
+        if notice != self._notice:
+            self._notice = notice
+            self.refresh()
+
+    def mark(self, *, stale: bool) -> None:
+        """Mark the lines as no longer true."""
+        self._stale = stale
+        self.refresh()
+
+    # -- moving ----------------------------------------------------------------------------
+
+    def action_lines_up(self) -> None:
+        """One line up."""
+        self.tail = False
+        self.scroll_relative(y=-1, animate=False)
+
+    def action_lines_down(self) -> None:
+        """One line down."""
+        self.scroll_relative(y=1, animate=False)
+
+    def action_lines_left(self) -> None:
+        """To the left."""
+        self.scroll_relative(x=-8, animate=False)
+
+    def action_lines_right(self) -> None:
+        """To the right."""
+        self.scroll_relative(x=8, animate=False)
+
+    def action_lines_page_up(self) -> None:
+        """One page up."""
+        self.tail = False
+        self.scroll_page_up(animate=False)
+
+    def action_lines_page_down(self) -> None:
+        """One page down."""
+        self.scroll_page_down(animate=False)
+
+    def action_lines_top(self) -> None:
+        """To the first line."""
+        self.tail = False
+        self.scroll_home(animate=False)
+
+    def action_lines_bottom(self) -> None:
+        """To the last line, and stay there."""
+        self.tail = True
+        self.scroll_end(animate=False, x_axis=False)
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """The line at ``y``, from where it is scrolled to."""
+        width = self.scrollable_content_region.width
+        x, top = self.scroll_offset
+        if y + top < self._count and self._draw is not None:
+            spans = [(clean(text), role) for text, role in self._draw(y + top)]
+            stale: Role | None = "dim" if self._stale else None
+            strip = self.strip([(" ", "plain"), *spans], self.rich_style, stale)
+            return strip.crop_extend(x, x + width, self.rich_style)
+        if y == 0 and self._notice:
+            style = self.get_component_rich_style("lines--notice")
+            return self.strip([(f" {self._notice}", "plain")], style).crop_extend(0, width, style)
+        return Strip.blank(width, self.rich_style)

@@ -1,0 +1,30 @@
+"""Drawing spans: the roles of :mod:`fluxtop.cells` in the colours of the style sheet."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from fluxtop.cells import ROLES, Role, Span
+
+
+class SpanWidget(Widget):
+    """A widget that draws spans; the style sheet has a class ``role--NAME`` for each role."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES}
+
+    def role_style(self, role: Role) -> Style:
+        """The style of a role here."""
+        if role == "plain":
+            return Style()
+        return self.get_component_rich_style(f"role--{role}", partial=True)
+
+    def strip(self, spans: Iterable[Span], base: Style, role: Role | None = None) -> Strip:
+        """The spans on ``base``; all in one role if ``role`` is given."""
+        segments = [
+            Segment(text, base + self.role_style(role or own)) for text, own in spans if text
+        ]
+        return Strip(segments)
