@@ -71,6 +71,7 @@ class Flux:
         payload: Payload = None,
         *,
         nodeid: int = c.NODEID_ANY,
+        flags: int = 0,
         timeout: float = 0.0,
         cancel: str | None = None,
     ) -> Stream:
@@ -80,7 +81,7 @@ class Flux:
         :param cancel: the topic of the service's cancel request, if it has one
         """
         self._check()
-        return Stream(self, topic, payload, nodeid, timeout, cancel)
+        return Stream(self, topic, payload, nodeid, flags, timeout, cancel)
 
     def notify(self, topic: str, payload: Payload = None, *, nodeid: int = c.NODEID_ANY) -> None:
         """Send a request that nobody answers."""
@@ -179,7 +180,7 @@ class Flux:
             if self.connected:
                 self.log(LOG_ERR, f"{what}: {exc.strerror or exc}")
         except Exception as exc:  # noqa: BLE001 - nobody awaits this task; the log is its reader
-            self.log(LOG_ERR, f"{what}: {type(exc).__name__}: {exc}")
+            self.log_exception(what, exc)
 
     def _spawn(self, req: Message, answer: Awaitable[Reply]) -> None:
         self.task(self._answer(req, answer), req.topic or "")
@@ -195,9 +196,13 @@ class Flux:
             self.core.answer(req, reply)
 
     def _log_crash(self, msg: Message, exc: Exception) -> None:
+        self.log_exception(f"{msg.topic}: internal error", exc)
+
+    def log_exception(self, what: str, exc: BaseException) -> None:
+        """Write a fault of ours to the log, with its traceback."""
         import traceback
 
-        self.log(LOG_ERR, f"{msg.topic}: internal error")
+        self.log(LOG_ERR, what)
         for line in "".join(traceback.format_exception(exc)).splitlines():
             self.log(LOG_ERR, line)
 

@@ -101,12 +101,13 @@ class Stream(_Call):
         topic: str,
         payload: Payload,
         nodeid: int,
+        flags: int,
         timeout: float,
         cancel_topic: str | None,
     ) -> None:
         self._cancel_topic = cancel_topic
         self._ended = False
-        super().__init__(flux, topic, payload, nodeid, c.STREAMING, timeout)
+        super().__init__(flux, topic, payload, nodeid, flags | c.STREAMING, timeout)
 
     def feed(self, msg: Message) -> None:
         """Take a response (called by the handle)."""

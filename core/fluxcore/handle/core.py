@@ -78,11 +78,26 @@ class HandleCore:
         payload: Payload = None,
         nodeid: int = c.NODEID_ANY,
         flags: int = 0,
+        *,
+        creds: tuple[int, int] = (c.USERID_UNKNOWN, c.ROLE_NONE),
     ) -> int:
-        """Send a request whose responses go to ``sink``; its matchtag."""
+        """Send a request whose responses go to ``sink``; its matchtag.
+
+        ``creds`` are a userid and rolemask to send it under instead of the handle's own.
+        """
         tag = self._tags.alloc()
         self._pending[tag] = sink
-        self.send(request(topic, payload, nodeid=nodeid, matchtag=tag, flags=flags))
+        self.send(
+            request(
+                topic,
+                payload,
+                nodeid=nodeid,
+                matchtag=tag,
+                flags=flags,
+                userid=creds[0],
+                rolemask=creds[1],
+            )
+        )
         return tag
 
     def respond(self, req: Message, payload: Payload = None) -> None:

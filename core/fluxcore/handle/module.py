@@ -64,6 +64,9 @@ class Module(Service):
         self.debug_flags = 0
         self.rank = int(flux.cached_attr("rank"))
         self.size = int(flux.cached_attr("size"))
+        #: Ends the module's life from within; an OSError makes it a runtime failure, which ends
+        #: the broker too unless broker.module-nopanic is set (CONTRACTS A28).
+        self.quit: Callable[[OSError | None], None] = lambda _exc: None
 
     # -- its life: override what is needed --------------------------------------------------
 

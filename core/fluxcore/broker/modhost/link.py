@@ -1,0 +1,178 @@
+"""A module as its broker sees it: a link that messages go to and come from."""
+
+import errno
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fluxcore.broker.router import Router
+from fluxcore.handle.disconnects import Disconnects
+from fluxcore.handle.runner import ModuleState
+from fluxcore.handle.subscriptions import Subscriptions
+from fluxcore.wire import constants as c
+from fluxcore.wire.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a module is told when it starts (RFC 5)."""
+
+    name: str
+    uuid: str
+    args: list[str]
+    attrs: dict[str, str]
+    conf: dict[str, Any]
+
+
+@dataclass(slots=True)
+class ModuleExit:
+    """How a module ended."""
+
+    errnum: int = 0
+    text: str | None = None
+
+
+@dataclass(slots=True)
+class Gate:
+    """What the broker lets through: client requests only once it is online (CONTRACTS A19)."""
+
+    online: bool = False
+    early: frozenset[str] = field(
+        default=frozenset({"state-machine.wait", "state-machine.get", "attr.get", "log.dmesg"})
+    )
+
+    def admits(self, msg: Message) -> bool:
+        """True if a client's request may be routed now."""
+        return self.online or msg.topic in self.early
+
+
+OFFLINE_TEXT = "Upstream Flux broker is offline. Try again later."
+
+
+class ModuleLink(ABC):
+    """One loaded module, whatever its placement.
+
+    ``idle`` counts from the last message that the module has sent (CONTRACTS A20).
+    """
+
+    def __init__(self, router: Router, gate: Gate, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
+        self.uuid = str(uuid.uuid4())
+        self.state = ModuleState.INIT
+        self.exit = ModuleExit()
+        self.last_sent = 0.0
+        self.subscriptions = Subscriptions()
+        self.muted = False
+        #: Told of each message, with ``rx`` or ``tx``, while somebody traces the module.
+        self.on_message: Callable[[str, Message], None] | None = None
+        #: Told when the module has ended without saying so.
+        self.on_end: Callable[[], None] | None = None
+        self._deferred: list[Message] | None = None
+        self._router = router
+        self._gate = gate
+        self._disconnects = Disconnects()
+
+    # -- what a placement does ------------------------------------------------------------
+
+    @abstractmethod
+    def start(self, welcome: Welcome) -> None:
+        """Let the module begin its life.
+
+        :raises OSError: it cannot even begin
+        """
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End a module that does not end by itself."""
+
+    @abstractmethod
+    def _push(self, msg: Message) -> None:
+        """Hand ``msg`` to the module."""
+
+    @property
+    @abstractmethod
+    def receive_queue(self) -> int:
+        """Messages on their way to the module."""
+
+    @property
+    @abstractmethod
+    def send_queue(self) -> int:
+        """Messages on their way from the module."""
+
+    # -- to the module ---------------------------------------------------------------------
+
+    def wants(self, topic: str) -> bool:
+        """True if the module subscribes to ``topic``."""
+        return self.subscriptions.match(topic)
+
+    def deliver(self, msg: Message) -> None:
+        """Hand ``msg`` to the module unless it has been muted."""
+        if self.muted:
+            return
+        if self._deferred is not None:
+            self._deferred.append(msg)
+            return
+        if self.on_message is not None:
+            self.on_message("rx", msg)
+        self._push(msg)
+
+    def defer(self, hold: bool) -> None:
+        """Hold messages to the module back, or let those held back through."""
+        if hold:
+            self._deferred = self._deferred or []
+            return
+        deferred, self._deferred = self._deferred, None
+        for msg in deferred or ():
+            self.deliver(msg)
+
+    # -- from the module -------------------------------------------------------------------
+
+    def sent(self, msg: Message) -> None:
+        """Route what the module has sent, first giving it the owner's credentials if it has none.
+
+        That is part of sending: the module has just made the message and does not keep it.
+        """
+        self.last_sent = time.time()
+        if msg.userid == c.USERID_UNKNOWN:
+            msg.userid = self._router.userid
+        if msg.rolemask == c.ROLE_NONE:
+            msg.rolemask = c.ROLE_OWNER | c.ROLE_LOCAL
+        if self.on_message is not None:
+            self.on_message("tx", msg)
+        if msg.type == c.REQUEST:
+            self._sent_request(msg)
+        elif msg.type == c.RESPONSE:
+            self._router.response(msg)
+        elif msg.type == c.EVENT:
+            self._router.event(msg)
+
+    def _sent_request(self, msg: Message) -> None:
+        own = not msg.routes
+        msg = msg.pushed(self.uuid)
+        if own:
+            self._disconnects.arm(msg)
+        elif not self._gate.admits(msg):
+            self._router.reject(msg, errno.EAGAIN, OFFLINE_TEXT)
+            return
+        self._router.request(msg)
+
+    def disconnect(self) -> None:
+        """Tell the services that the module has used that it is gone (CONTRACTS A7)."""
+        self._disconnects.fire(self._router.request)
+
+    def describe(self) -> dict[str, Any]:
+        """The module's entry in module.list."""
+        idle = int(time.time() - self.last_sent) if self.last_sent else 0
+        return {
+            "name": self.name,
+            "path": self.path,
+            "idle": idle,
+            "status": int(self.state),
+            "services": sorted(self._router.services_of(self)),
+            "sendqueue": self.send_queue,
+            "recvqueue": self.receive_queue,
+        }

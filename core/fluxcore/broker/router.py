@@ -1,0 +1,186 @@
+"""Where a message goes next: the heart of a broker (CONTRACTS A10-A13, A17).
+
+A broker has links (a module each, known by its uuid), services (a name each, served by a link),
+its own handle (for the services that are part of the broker itself) and the overlay. The router
+has no IO and no clock: a message that comes in is handed to a link, to the handle or to the
+overlay before the call returns.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Protocol
+
+from fluxcore.handle.errors import rpc_error
+from fluxcore.wire import constants as c
+from fluxcore.wire.message import Message, error_response
+
+
+class Link(Protocol):
+    """Somewhere that messages can be delivered to."""
+
+    def deliver(self, msg: Message) -> None:
+        """Take ``msg``; never raises."""
+
+
+class EventLink(Link, Protocol):
+    """A link that subscribes to events."""
+
+    def wants(self, topic: str) -> bool:
+        """True if events of ``topic`` are to be delivered."""
+
+
+class Uplink(Protocol):
+    """The overlay as the router sees it."""
+
+    def forward_request(self, msg: Message) -> None:
+        """Send a request towards its rank, or up if it has none.
+
+        :raises OSError: EHOSTUNREACH if there is no way
+        """
+
+    def forward_response(self, msg: Message) -> None:
+        """Send a response to the peer on top of its route stack; dropped if that is gone."""
+
+    def forward_event(self, msg: Message) -> None:
+        """Send an unpublished event up."""
+
+    def broadcast(self, msg: Message) -> None:
+        """Send a published event down to every child."""
+
+
+class Router:
+    """Routes requests, responses and events of one broker."""
+
+    def __init__(self, rank: int, uuid: str, userid: int) -> None:
+        self.rank = rank
+        self.uuid = uuid
+        self.userid = userid
+        self.overlay: Uplink | None = None
+        #: The broker's own handle: takes responses without a route left.
+        self.own: EventLink | None = None
+        self._links: dict[str, EventLink] = {}
+        self._services: dict[str, Link] = {}
+        self._next_seq = 1
+        self._on_event: Callable[[Message], None] | None = None
+
+    # -- links and services ----------------------------------------------------------------
+
+    def add_link(self, uuid: str, link: EventLink) -> None:
+        """Let ``link`` be reached by responses to ``uuid``, and by events."""
+        self._links[uuid] = link
+
+    def remove_link(self, uuid: str) -> None:
+        """Forget a link and every service it serves."""
+        link = self._links.pop(uuid, None)
+        for name in [name for name, server in self._services.items() if server is link]:
+            del self._services[name]
+
+    def add_service(self, name: str, link: Link) -> None:
+        """Let ``link`` serve ``name`` (CONTRACTS A9).
+
+        :raises OSError: EEXIST if it is served, EINVAL if it holds a dot
+        """
+        if not name or "." in name:
+            raise rpc_error(errno.EINVAL)
+        if name in self._services:
+            raise rpc_error(errno.EEXIST)
+        self._services[name] = link
+
+    def remove_service(self, name: str, link: Link) -> None:
+        """Let ``link`` serve ``name`` no more.
+
+        :raises FileNotFoundError: it does not
+        """
+        if self._services.get(name) is not link:
+            raise rpc_error(errno.ENOENT)
+        del self._services[name]
+
+    def services_of(self, link: Link) -> list[str]:
+        """The names that ``link`` serves."""
+        return [name for name, server in self._services.items() if server is link]
+
+    def has_service(self, name: str) -> bool:
+        """True if something here serves ``name``."""
+        return name in self._services
+
+    # -- requests --------------------------------------------------------------------------
+
+    def request(self, msg: Message) -> None:
+        """Route a request; where it cannot go, its sender gets the error."""
+        try:
+            self._request(msg)
+        except OSError as exc:
+            self.reject(msg, exc.errno or errno.EINVAL, exc.strerror)
+
+    def _request(self, msg: Message) -> None:
+        nodeid = msg.aux1
+        if msg.flags & c.UPSTREAM:
+            if nodeid == self.rank:
+                self._forward(msg)
+                return
+        elif nodeid not in (c.NODEID_ANY, self.rank):
+            self._forward(msg)
+            return
+        service = self._services.get((msg.topic or "").partition(".")[0])
+        if service is not None:
+            service.deliver(msg)
+        elif nodeid == self.rank or self.rank == 0:
+            raise rpc_error(errno.ENOSYS, f"No service matching {msg.topic} is registered")
+        else:
+            self._forward(msg)
+
+    def _forward(self, msg: Message) -> None:
+        if self.overlay is None:
+            raise rpc_error(errno.EHOSTUNREACH)
+        self.overlay.forward_request(msg)
+
+    def reject(self, msg: Message, errnum: int, text: str | None = None) -> None:
+        """Answer a request with an error in the broker's own name."""
+        if not msg.flags & c.NORESPONSE:
+            creds = {"userid": self.userid, "rolemask": c.ROLE_OWNER | c.ROLE_LOCAL}
+            self.response(error_response(msg, errnum, text, **creds))
+
+    # -- responses -------------------------------------------------------------------------
+
+    def response(self, msg: Message) -> None:
+        """Route a response by the top of its route stack."""
+        if not msg.routes:
+            if self.own is not None:
+                self.own.deliver(msg)
+            return
+        link = self._links.get(msg.routes[-1])
+        if link is not None:
+            link.deliver(msg.popped())
+        elif self.overlay is not None:
+            self.overlay.forward_response(msg)
+
+    # -- events ----------------------------------------------------------------------------
+
+    def event(self, msg: Message) -> None:
+        """Take an unpublished event of this broker or one below: publish it or send it up."""
+        if self.rank == 0:
+            self.publish(msg)
+        elif self.overlay is not None:
+            self.overlay.forward_event(msg)
+
+    def publish(self, msg: Message) -> int:
+        """Give an event its sequence number and send it to every subscriber; the number.
+
+        Local subscribers have it before this returns (CONTRACTS A17). Rank 0 only.
+        """
+        seq = self._next_seq
+        self._next_seq += 1
+        published = msg.with_seq(seq)
+        self.deliver_event(published)
+        return seq
+
+    def deliver_event(self, msg: Message) -> None:
+        """Give a published event to the subscribers here and to the brokers below."""
+        topic = msg.topic or ""
+        for link in list(self._links.values()):
+            if link.wants(topic):
+                link.deliver(msg)
+        if self.own is not None and self.own.wants(topic):
+            self.own.deliver(msg)
+        if self.overlay is not None:
+            self.overlay.broadcast(msg)

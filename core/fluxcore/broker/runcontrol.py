@@ -1,0 +1,378 @@
+"""Run control: carries out the state machine (CONTRACTS B14-B16, A19).
+
+Entering a state starts its action; the action posts the event that leads on. Events are posted at
+any time and processed one a loop turn, so no action runs inside another.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fluxcore.broker import rc
+from fluxcore.broker.attributes import Attributes
+from fluxcore.broker.runat import RunAt
+from fluxcore.broker.state import State, StateMachine
+from fluxcore.handle.aio import Flux
+from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR, LOG_INFO
+from fluxcore.job.fsd import format_fsd, parse_fsd
+from fluxcore.resource.hostlist import Hostlist
+from fluxcore.resource.idset import IdSet
+from fluxcore.wire import constants as c
+
+_DEADLY: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM)
+_GOODBYE_TIMEOUT: Final = 60.0
+
+
+@dataclass(slots=True)
+class Actions:
+    """What other parts of the broker do on entering a state."""
+
+    load_builtins: Callable[[], Awaitable[None]]
+    unload_builtins: Callable[[], Awaitable[None]]
+    set_conf: Callable[[dict[str, object]], None]
+    go_online: Callable[[], None]
+    entered: Callable[[State], None]
+    stop_joining: Callable[[], None]
+    shut_down: Callable[[], None]
+    say_goodbye: Callable[[], None]
+    shutdown_finished: Callable[[], None]
+    exit: Callable[[], None]
+
+
+class RunControl:
+    """The life of one broker."""
+
+    def __init__(
+        self, flux: Flux, attrs: Attributes, runat: RunAt, rank: int, size: int, actions: Actions
+    ) -> None:
+        self._flux = flux
+        self._attrs = attrs
+        self._runat = runat
+        self._rank = rank
+        self._size = size
+        self._actions = actions
+        self._machine = StateMachine()
+        self._events: deque[str] = deque()
+        self._parent: State | None = State.LOAD_BUILTINS
+        self._online = IdSet()
+        self._quorum_timer: asyncio.TimerHandle | None = None
+        self._goodbye_timer: asyncio.TimerHandle | None = None
+        self.since = time.monotonic()
+        self.exit_code = 0
+        self._enter: dict[State, Callable[[], None]] = {
+            State.LOAD_BUILTINS: self._load_builtins,
+            State.JOIN: self._join,
+            State.CONFIG_SYNC: self._config_sync,
+            State.INIT: self._init,
+            State.QUORUM: self._quorum,
+            State.RUN: self._run,
+            State.CLEANUP: self._cleanup,
+            State.SHUTDOWN: self._actions.shut_down,
+            State.FINALIZE: self._finalize,
+            State.GOODBYE: self._goodbye,
+            State.UNLOAD_BUILTINS: self._unload_builtins,
+            State.EXIT: self._actions.exit,
+        }
+
+    @property
+    def state(self) -> State:
+        """The current state."""
+        return self._machine.state
+
+    # -- events ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin the broker's life."""
+        self._enter[self.state]()
+
+    def post(self, event: str) -> None:
+        """Post an event; it is processed in one of the next loop turns."""
+        self._events.append(event)
+        self._flux.loop.call_soon(self._process)
+
+    def _process(self) -> None:
+        event = self._events.popleft()
+        before = self.state
+        after = self._machine.post(event)
+        if after is None:
+            self._flux.log(LOG_DEBUG, f"{event}: ignored in {before.label}")
+            return
+        if after is before:
+            return
+        now = time.monotonic()
+        spent = format_fsd(now - self.since)
+        self._flux.log(LOG_INFO, f"{event}: {before.label}->{after.label} {spent}")
+        self.since = now
+        self._enter[after]()
+        self._actions.entered(after)
+
+    def _task(self, work: Awaitable[str], failed: str) -> None:
+        """Run ``work`` and post what it returns, or ``failed`` if it raises."""
+
+        async def run() -> None:
+            event = failed
+            try:
+                event = await work
+            finally:
+                self.post(event)
+
+        self._flux.task(run(), self.state.label)
+
+    # -- on the way up ---------------------------------------------------------------------
+
+    def _load_builtins(self) -> None:
+        async def load() -> str:
+            try:
+                await self._actions.load_builtins()
+            except OSError as exc:
+                self._flux.log(LOG_ERR, f"error loading builtins: {exc.strerror}")
+                self.exit_code = 1
+                return "builtins-fail"
+            return "builtins-success"
+
+        self._task(load(), "builtins-fail")
+
+    def _join(self) -> None:
+        if self._rank == 0:
+            self.post("parent-none")
+        else:
+            self._check_parent()
+
+    def parent_hello(self) -> None:
+        """The parent has let us in: follow its state from now on."""
+        self._flux.task(self._follow_parent(), "state-machine.monitor")
+
+    async def _follow_parent(self) -> None:
+        updates = self._flux.stream(
+            "state-machine.monitor",
+            {"final": int(State.SHUTDOWN)},
+            nodeid=self._rank,
+            flags=c.UPSTREAM,
+        )
+        try:
+            async for update in updates:
+                self._parent = State(update.json["state"])
+                self._check_parent()
+        except OSError as exc:
+            self._flux.log(LOG_ERR, f"state-machine.monitor: {exc.strerror}")
+            self.parent_lost()
+
+    def parent_lost(self) -> None:
+        """The parent is gone."""
+        self._parent = None
+        self._check_parent()
+
+    def _check_parent(self) -> None:
+        event = self._machine.for_parent(self._parent)
+        if event is not None:
+            if event.endswith("-fail"):
+                self.exit_code = self.exit_code or 1
+            self.post(event)
+
+    def _config_sync(self) -> None:
+        if self._rank == 0:
+            self.post("sync-none")
+            return
+
+        async def sync() -> str:
+            answer = await self._flux.rpc("config.get", nodeid=self._rank, flags=c.UPSTREAM)
+            self._actions.set_conf(answer.json)
+            return "sync-success"
+
+        self._task(sync(), "sync-fail")
+
+    def _init(self) -> None:
+        self._actions.go_online()
+        self._run_script("rc1", rc.rc1)
+
+    def _run_script(self, name: str, builtin: Callable[[Flux, int, str], Awaitable[int]]) -> None:
+        """Run rc1 or rc3: our own, a command, or nothing."""
+        if self._attrs.get(f"broker.{name}_path") == rc.BUILTIN:
+
+            async def run() -> str:
+                backing = self._attrs.get("content.backing-module") or rc.DEFAULT_BACKING
+                return self._script_done(name, await builtin(self._flux, self._rank, backing))
+
+            self._task(run(), f"{name}-fail")
+        elif self._runat.defined(name):
+            self._runat.start(name, lambda code: self.post(self._script_done(name, code)))
+        else:
+            self.post(f"{name}-none")
+
+    def _script_done(self, name: str, code: int) -> str:
+        """The event for a script's end; the first code that is not 0 becomes the broker's."""
+        if code and name == "rc1" and "broker.recovery-mode" in self._attrs:
+            return "rc1-ignorefail"
+        self.exit_code = self.exit_code or code
+        return f"{name}-fail" if code else f"{name}-success"
+
+    def _quorum(self) -> None:
+        self._flux.task(self._join_online(), "groups.join")
+        if self._rank > 0:
+            self._check_parent()
+            return
+        self._flux.task(self._watch_online(), "groups.get")
+        self._warn_later()
+
+    async def _join_online(self) -> None:
+        try:
+            await self._flux.rpc("groups.join", {"name": "broker.online"})
+        except OSError:
+            self.post("quorum-fail")
+            raise
+
+    async def _watch_online(self) -> None:
+        quorum = int(self._attrs["broker.quorum"])
+        try:
+            async for update in self._flux.stream("groups.get", {"name": "broker.online"}):
+                self._online_changed(IdSet.decode(update.json["members"]), quorum)
+        except OSError:
+            self.post("quorum-fail")
+            raise
+
+    def _online_changed(self, online: IdSet, quorum: int) -> None:
+        gone, self._online = self._online - online, online
+        if self.state is State.QUORUM and len(online) >= quorum:
+            self.post("quorum-full")
+        if gone and self.state in (State.RUN, State.CLEANUP):
+            hosts = self._hosts(gone)
+            self._flux.log(LOG_ERR, f"dead to Flux: {hosts} (rank {gone.encode()})")
+
+    def _hosts(self, ranks: IdSet) -> str:
+        hosts = Hostlist.decode(self._attrs.get("hostlist") or "")
+        return Hostlist(hosts[rank] for rank in ranks).encode()
+
+    def _warn_later(self) -> None:
+        period = self._attrs["broker.quorum-warn"]
+        if period != "none":
+            self._quorum_timer = self._flux.loop.call_later(parse_fsd(period), self._warn)
+
+    def _warn(self) -> None:
+        if self.state is State.QUORUM:
+            missing = IdSet(range(self._size)) - self._online
+            hosts = self._hosts(missing)
+            text = f"quorum delayed: waiting for {hosts} (rank {missing.encode()})"
+            self._flux.log(LOG_ERR, text)
+            self._warn_later()
+
+    # -- running ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        if self._runat.defined("rc2"):
+            self._runat.start("rc2", lambda code: self.post(self._script_done("rc2", code)))
+        elif self._rank > 0:
+            self._check_parent()
+        else:
+            self.post("rc2-none")
+
+    def request_shutdown(self) -> None:
+        """Begin to shut the instance down.
+
+        :raises OSError: EINVAL: not in RUN, or not rank 0
+        """
+        if self.state is not State.RUN:
+            text = f"shutdown cannot be initiated in state {self.state.label}"
+            raise rpc_error(errno.EINVAL, text)
+        if self._rank > 0:
+            raise rpc_error(errno.EINVAL, "shutdown may only be initiated on rank 0")
+        if self._runat.running("rc2"):
+            self._runat.abort("rc2")
+        else:
+            self.post("shutdown")
+
+    def panic(self, what: str) -> None:
+        """Go down because something the broker cannot do without has failed (CONTRACTS A28)."""
+        self.exit_code = 1
+        self._flux.log(LOG_CRIT, what)
+        for name, state in (("rc1", State.INIT), ("rc2", State.RUN)):
+            if self.state is state and self._runat.running(name):
+                self._runat.abort(name)
+                return
+        self.post("panic")
+
+    def signal(self, signum: int) -> None:
+        """A signal has come: a deadly one ends what runs now, another goes to the jobs."""
+        self._flux.log(LOG_INFO, f"signal {signum}")
+        if self._rank == 0 and signum not in _DEADLY:
+            self._flux.task(self._signal_jobs(signum), "job-manager.killall")
+            return
+        self._interrupt()
+
+    async def _signal_jobs(self, signum: int) -> None:
+        request = {"dry_run": False, "userid": c.USERID_UNKNOWN, "signum": signum}
+        answer = await self._flux.rpc("job-manager.killall", request)
+        self._flux.log(LOG_INFO, f"forwarded signal {signum} to {answer.json['count']} jobs")
+
+    def _interrupt(self) -> None:
+        script = {
+            State.INIT: "rc1",
+            State.RUN: "rc2",
+            State.CLEANUP: "cleanup",
+            State.FINALIZE: "rc3",
+        }.get(self.state)
+        event = {
+            State.JOIN: "parent-fail",
+            State.CONFIG_SYNC: "sync-fail",
+            State.QUORUM: "quorum-fail",
+            State.RUN: "shutdown",
+        }.get(self.state)
+        if script is not None and self._runat.running(script):
+            self._runat.abort(script)
+        elif event is not None:
+            self.post(event)
+
+    # -- on the way down -------------------------------------------------------------------
+
+    def _cleanup(self) -> None:
+        self._actions.stop_joining()
+
+        async def end_jobs() -> str:
+            code = await rc.cleanup(self._flux) if self._rank == 0 else 0
+            if not self._runat.defined("cleanup"):
+                return self._script_done("cleanup", code)
+            done = self._flux.loop.create_future()
+            self._runat.start("cleanup", done.set_result)
+            return self._script_done("cleanup", await done or code)
+
+        self._task(end_jobs(), "cleanup-fail")
+
+    def _finalize(self) -> None:
+        self._run_script("rc3", rc.rc3)
+
+    def _goodbye(self) -> None:
+        self._actions.shutdown_finished()
+        self._goodbye_timer = self._flux.loop.call_later(_GOODBYE_TIMEOUT, self._goodbye_late)
+        self._actions.say_goodbye()
+
+    def _goodbye_late(self) -> None:
+        self._flux.log(LOG_ERR, f"goodbye timeout after {_GOODBYE_TIMEOUT:.1f}s")
+        self.post("goodbye")
+
+    def _unload_builtins(self) -> None:
+        async def unload() -> str:
+            await self._actions.unload_builtins()
+            return "builtins-done"
+
+        self._task(unload(), "builtins-unload-fail")
+
+    def close(self) -> None:
+        """Stop the timers."""
+        for timer in (self._quorum_timer, self._goodbye_timer):
+            if timer is not None:
+                timer.cancel()
+
+
+def install_signal_handlers(loop: asyncio.AbstractEventLoop, control: RunControl) -> None:
+    """Let signals reach the run control; a closed pipe is an error of the write, not a signal."""
+    for signum in (*_DEADLY, signal.SIGUSR1, signal.SIGUSR2):
+        loop.add_signal_handler(signum, control.signal, signum)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    if os.isatty(0):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)

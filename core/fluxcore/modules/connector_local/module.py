@@ -1,0 +1,128 @@
+"""The connector-local module: the listening socket and its connections."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.logline import LOG_ERR
+from fluxcore.handle.module import DEFERRED, Module, Reply
+from fluxcore.handle.peercred import peer_userid
+from fluxcore.handle.service import Method
+from fluxcore.handle.stream import MessageStream
+from fluxcore.handle.subscriptions import Subscriptions
+from fluxcore.handle.uri import local_path
+from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
+from fluxcore.modules.connector_local.clients import Client, Clients
+from fluxcore.wire.constants import ROLE_ALL
+from fluxcore.wire.message import Message
+
+_BACKLOG: Final = 128
+
+
+class _Connection(MessageStream):
+    """One accepted socket: greets it, then hands its messages to its client."""
+
+    def __init__(self, connector: "ConnectorLocal") -> None:
+        self._connector = connector
+        self._client: Client | None = None
+        super().__init__(connector.flux.loop, self._arrived, self._gone)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the peer in, or send it the errno that says why not (CONTRACTS A4)."""
+        super().connection_made(transport)
+        creds = self._connector.authenticate(transport.get_extra_info("socket"))
+        if creds is None:
+            self.write(bytes((errno.EPERM,)))
+            self.close()
+            return
+        self.write(b"\0")
+        self._client = self._connector.clients.add(creds, self.send)
+        self._connector.connections.add(self)
+
+    def _arrived(self, msg: Message) -> None:
+        if self._client is not None:
+            self._client.received(msg)
+
+    def _gone(self, _exc: Exception | None) -> None:
+        self._connector.connections.discard(self)
+        if self._client is not None:
+            self._connector.clients.remove(self._client)
+
+
+class _BrokerSubscriptions(Subscriptions):
+    """The subscriptions of all clients together; the first and last of a prefix go on."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self._module = module
+
+    def add(self, prefix: str) -> bool:
+        first = super().add(prefix)
+        if first:
+            self._module.flux.rpc("event.subscribe", {"topic": prefix})
+        return first
+
+    def remove(self, prefix: str) -> bool:
+        last = super().remove(prefix)
+        if last and self._module.flux.connected:
+            self._module.flux.rpc("event.unsubscribe", {"topic": prefix})
+        return last
+
+
+class ConnectorLocal(Module):
+    """Serves the local:// URI of one broker."""
+
+    name = "connector-local"
+    placement = "loop"
+
+    async def start(self) -> None:
+        """Listen."""
+        self.connections: set[_Connection] = set()
+        self._policy = AccessPolicy.from_conf(os.getuid(), self.conf)
+        core = self.flux.core
+        self.clients = Clients(core, _BrokerSubscriptions(self))
+        core.set_forwarder(self.clients.response)
+        core.add_event_handler("", self.clients.event)
+        core.set_fallback(Method(self._serve, ROLE_ALL))
+        path = local_path(self.flux.cached_attr("local-uri"))
+        self._path = path
+        # The socket is open to all: who may come in is decided by who they are, not by a mode.
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if os.path.exists(path):
+            os.unlink(path)
+        sock.bind(path)
+        os.chmod(path, 0o777)  # noqa: S103
+        self._server = await self.flux.loop.create_unix_server(
+            lambda: _Connection(self), sock=sock, backlog=_BACKLOG
+        )
+
+    def authenticate(self, sock: socket.socket) -> Credentials | None:
+        """The credentials of who has connected; None if there is no role for them."""
+        userid = peer_userid(sock)
+        rolemask = self._policy.rolemask(userid)
+        if not rolemask:
+            self.flux.log(LOG_ERR, f"client_authenticate: uid={userid} no assigned roles")
+            return None
+        return Credentials(userid, rolemask)
+
+    def _serve(self, req: Message) -> Reply:
+        """A request for a service that a client has registered."""
+        if not self.clients.request(req):
+            raise rpc_error(errno.ENOSYS)
+        return DEFERRED
+
+    async def configure(self, conf: Mapping[str, Any]) -> None:
+        """Take a changed ``[access]`` table; it counts for those who connect from now on."""
+        self._policy = AccessPolicy.from_conf(os.getuid(), conf)
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection."""
+        self._server.close()
+        for connection in list(self.connections):
+            connection.close()
+        if os.path.exists(self._path):
+            os.unlink(self._path)
