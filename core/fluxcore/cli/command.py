@@ -1,0 +1,147 @@
+"""A command: its options, its help, and how it ends.
+
+A :class:`Command` lives in a file that is named after it. A :class:`Group` knows the names of
+its commands and where they are, and imports only the one that is asked for.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Final
+
+from fluxcore.cli.errors import BadOptionError, CommandError, UsageError
+from fluxcore.cli.help import format_commands, format_options, terminal_columns
+from fluxcore.cli.options import Option, Parsed, parse
+
+_HELP: Final = Option("help", "h", doc="Display this message.")
+
+
+class Command:
+    """One command.
+
+    ``prog`` is what its usage line calls it (``flux-kvs get``, ``flux getattr``), ``usage`` the
+    rest of that line, ``about`` what it does. ``run`` does it, and returns the exit code or
+    None for success. ``ordered`` commands take what follows their first argument as it is;
+    ``binary`` ones take arguments that are no text.
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        usage: str,
+        about: str,
+        run: Callable[[Parsed], int | None],
+        options: Sequence[Option] = (),
+        *,
+        ordered: bool = False,
+        binary: bool = False,
+    ) -> None:
+        self.prog = prog
+        self.usage = usage
+        self.about = about
+        self.run = run
+        self.options = (_HELP, *options)
+        self.ordered = ordered
+        self.binary = binary
+
+    @property
+    def name(self) -> str:
+        """What its errors begin with: ``flux-kvs``, ``flux-getattr``."""
+        words = self.prog.split()
+        return "-".join(words[:2]) if words[0] == "flux" else words[0]
+
+    def help(self) -> str:
+        """The usage line, what the command does, and its options."""
+        about = f"{self.about}\n" if self.about else ""
+        options = format_options(self.options, columns=terminal_columns())
+        return f"Usage: {self.prog} {self.usage}\n{about}{options}"
+
+    def __call__(self, args: Sequence[str]) -> int:
+        """Do what ``args`` say; the exit code. What is wrong is written to stderr."""
+        try:
+            parsed = parse(self.options, args, ordered=self.ordered)
+            if "help" in parsed:
+                sys.stdout.write(self.help())
+                return 0
+            if not self.binary:
+                _check_text(args)
+            return self.run(parsed) or 0
+        except BadOptionError as exc:
+            return self._fail(1, f"{self.prog}: {exc.text}\n", self._hint(exc))
+        except UsageError as exc:
+            return self._fail(1, f"{self.prog}: {exc.text}\n" if exc.text else "", self.help())
+        except CommandError as exc:
+            return self._fail(exc.status, f"{self.name}: {exc.text}\n" if exc.text else "")
+        except OSError as exc:
+            if isinstance(exc, BrokenPipeError) and not stdout_works():
+                raise
+            return self._fail(1, f"{self.name}: {error_text(exc)}\n")
+
+    def _hint(self, exc: BadOptionError) -> str:
+        return f"Try `{self.prog} --help' for more information.\n" if exc.unknown else ""
+
+    def _fail(self, status: int, *texts: str) -> int:
+        sys.stdout.flush()
+        sys.stderr.write("".join(texts))
+        return status
+
+
+class Group(Command):
+    """A command of commands: ``commands`` has where each is (``module:NAME``) and what it does."""
+
+    def __init__(
+        self, prog: str, about: str, heading: str, commands: Mapping[str, tuple[str, str]]
+    ) -> None:
+        super().__init__(prog, "COMMAND [OPTIONS]", about, self._run, ordered=True, binary=True)
+        self.heading = heading
+        self.commands = commands
+
+    def help(self) -> str:
+        """The usage line and the commands."""
+        commands = [(name, about) for name, (_, about) in self.commands.items()]
+        return f"{super().help()}\n{format_commands(self.heading, commands)}"
+
+    def _run(self, parsed: Parsed) -> int:
+        if not parsed.args:
+            raise UsageError("missing subcommand")
+        name, *args = parsed.args
+        if name not in self.commands:
+            raise UsageError(f"Unknown subcommand: {name}")
+        return load(self.commands[name][0])(args)
+
+
+def load(where: str) -> Command:
+    """The command at ``module:NAME``."""
+    module, _, name = where.partition(":")
+    command = getattr(import_module(module), name)
+    assert isinstance(command, Command)
+    return command
+
+
+def error_text(exc: OSError) -> str:
+    """What went wrong, and with which file if it was a file."""
+    text = exc.strerror or str(exc)
+    return f"{exc.filename}: {text}" if exc.filename is not None else text
+
+
+def plain_text(exc: OSError) -> str:
+    """The errno's own words, for places where flux-core leaves the service's text out."""
+    return os.strerror(exc.errno) if exc.errno else str(exc)
+
+
+def stdout_works() -> bool:
+    """False if nobody reads what we write any more."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _check_text(args: Sequence[str]) -> None:
+    for arg in args:
+        try:
+            arg.encode()
+        except UnicodeEncodeError:
+            raise CommandError("an argument is not valid UTF-8") from None

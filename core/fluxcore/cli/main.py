@@ -1,0 +1,117 @@
+"""``flux``: finds a command and runs it."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fluxcore.cli.command import Command, load, stdout_works
+from fluxcore.cli.commands import COMMANDS, SECTIONS
+from fluxcore.cli.errors import CommandError, UsageError
+from fluxcore.cli.help import format_commands
+from fluxcore.cli.options import Option, Parsed
+
+_OPTIONS: Final = (
+    Option("verbose", "v", doc="say where commands are looked for"),
+    Option("version", "V", doc="show versions and exit"),
+)
+
+
+class FluxCommand(Command):
+    """``flux`` itself."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "flux", "[OPTIONS] COMMAND ARGS", "", self._run, _OPTIONS, ordered=True, binary=True
+        )
+
+    def help(self) -> str:
+        """The usage line, the options, and the commands by what they are for."""
+        sections = [format_commands(*section) for section in SECTIONS]
+        more = "See 'flux COMMAND --help' for more about a command.\n"
+        return "\n".join([super().help(), *sections, more])
+
+    def _run(self, parsed: Parsed) -> int:
+        if "version" in parsed:
+            return load(COMMANDS["version"])([])
+        if not parsed.args:
+            raise UsageError
+        name, *args = parsed.args
+        if name == "help":
+            return self._help(args)
+        if name in COMMANDS:
+            return load(COMMANDS[name])(args)
+        return _run_external(name, args, verbose="verbose" in parsed)
+
+    def _help(self, args: Sequence[str]) -> int:
+        if not args:
+            sys.stdout.write(self.help())
+            return 0
+        return self([*args, "--help"])
+
+
+def _run_external(name: str, args: Sequence[str], *, verbose: bool) -> int:
+    """Become the program ``flux-NAME`` on the search path.
+
+    :raises CommandError: there is none, or it cannot be run
+    """
+    path = search_path(os.environ)
+    if verbose:
+        print(f"sub-command search path: {':'.join(path)}", flush=True)
+    program = find_external(name, path)
+    if program is None:
+        raise CommandError(f"`{name}' is not a flux command.  See 'flux --help'")
+    os.execv(program, [program, *args])  # noqa: S606 - no shell is wanted
+
+
+def search_path(environ: Mapping[str, str]) -> list[str]:
+    """Where commands are looked for that are not built in."""
+    names = ("FLUX_EXEC_PATH_PREPEND", "FLUX_EXEC_PATH")
+    return [folder for name in names for folder in environ.get(name, "").split(":") if folder]
+
+
+def find_external(name: str, path: Sequence[str]) -> str | None:
+    """The program ``flux-NAME`` in the first folder of ``path`` that has it."""
+    for folder in path:
+        program = os.path.join(folder, f"flux-{name}")
+        if os.path.isfile(program) and os.access(program, os.X_OK):
+            return program
+    return None
+
+
+def own_folder_first(path: str, program: str) -> str:
+    """PATH as commands and jobs get it: their ``flux`` is the one that is running.
+
+    Nothing changes if it was found on PATH.
+    """
+    folder = os.path.dirname(program)
+    if not folder or not os.path.basename(program).startswith("flux"):
+        return path
+    folder = os.path.abspath(folder)
+    folders = path.split(":") if path else []
+    return path if folder in folders else ":".join([folder, *folders])
+
+
+def main() -> int:
+    """The entry point of ``flux``; its exit code."""
+    os.environ["PATH"] = own_folder_first(os.environ.get("PATH", ""), sys.argv[0])
+    try:
+        status = FluxCommand()(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _die(signal.SIGINT)
+    except BrokenPipeError:
+        if stdout_works():
+            raise
+        return _die(signal.SIGPIPE)
+    return status
+
+
+def _die(signum: signal.Signals) -> int:
+    """End as a program does that knows nothing of the signal: the shell sees what happened."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+    return 128 + signum

@@ -1,0 +1,1 @@
+"""``flux module``: broker modules (CONTRACTS A20 to A26)."""

@@ -1,0 +1,1 @@
+"""``flux overlay``: the brokers of the instance (CONTRACTS A35, B8)."""
