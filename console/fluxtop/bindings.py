@@ -1,5 +1,7 @@
 """Key bindings made from the table of actions."""
 
+from collections.abc import Mapping
+
 from textual.binding import Binding, BindingType
 
 from fluxtop.actions import Action, of_scope
@@ -35,7 +37,7 @@ def key_name(key: str) -> str:
     return _SHOWN.get(key, key)
 
 
-def keys_of(action: Action, keymap: dict[str, str]) -> tuple[str, ...]:
+def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
     """The keys of an action, as the user's keymap has them."""
     mapped = keymap.get(action.id)
     return tuple(mapped.split(",")) if mapped else action.keys

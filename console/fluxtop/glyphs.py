@@ -113,6 +113,7 @@ class Glyphs:
     heart: str
     more: str  #: stands for text that is cut off
     dot: str  #: between two things said
+    plain: bool = False  #: ASCII only, frames too
 
     def state(self, word: str) -> str:
         """The sign of a state."""
@@ -152,6 +153,7 @@ ASCII: Final = Glyphs(
     heart="<3",
     more="~",
     dot="-",
+    plain=True,
 )
 
 

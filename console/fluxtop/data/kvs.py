@@ -8,6 +8,7 @@ that is open is watched: its value changes before the reader's eyes.
 import asyncio
 import errno
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -133,8 +134,9 @@ class KeyWatch:
             "flags": _WATCH | _WAITCREATE,
         }
         stream = flux.stream("kvs-watch.lookup", payload, cancel="kvs-watch.cancel")
-        async for batch in batches(stream):
-            emit(decode_value(batch[-1].json))
+        async with aclosing(batches(stream)) as handfuls:
+            async for batch in handfuls:
+                emit(decode_value(batch[-1].json))
 
 
 def decode_value(payload: Mapping[str, Any]) -> bytes:

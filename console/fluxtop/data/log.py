@@ -1,6 +1,7 @@
 """The broker's log as a stream, and the lines of it that are kept and shown."""
 
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +34,10 @@ class LogWatch:
         """Emit the ring's lines, then new ones as they come."""
         stream = flux.stream("log.dmesg", {"follow": True}, nodeid=self.rank, cancel="log.cancel")
         first = True
-        async for batch in batches(stream):
-            emit(LogBatch(first, tuple(parse_line(msg.data or b"") for msg in batch)))
-            first = False
+        async with aclosing(batches(stream)) as handfuls:
+            async for batch in handfuls:
+                emit(LogBatch(first, tuple(parse_line(msg.data or b"") for msg in batch)))
+                first = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,17 @@ them costs one repaint, not a thousand.
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from fluxcore.handle.calls import Stream
 from fluxcore.handle.errors import rpc_error
 from fluxcore.wire.message import Message
 
 
-async def batches(stream: Stream) -> AsyncIterator[list[Message]]:
+async def batches(stream: Stream) -> AsyncGenerator[list[Message], None]:
     """The responses to ``stream``, each time all that have come; ENODATA ends it.
+
+    Iterate over it within :func:`contextlib.aclosing`, so that leaving early ends the stream.
 
     :raises OSError: the stream ended with another error
     """

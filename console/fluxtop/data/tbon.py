@@ -6,6 +6,7 @@ healthy instance of ten thousand brokers costs one stream.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,9 +64,11 @@ class HealthWatch:
 
     async def follow(self, flux: Flux, emit: Callable[[Health], None]) -> None:
         """Emit it now and whenever it changes."""
-        stream = flux.stream("overlay.health", nodeid=self.rank)
-        async for batch in batches(stream):
-            emit(decode_health(batch[-1].json))
+        # The service has no cancel of its own; this ends our streams there and nothing else.
+        stream = flux.stream("overlay.health", nodeid=self.rank, cancel="overlay.disconnect")
+        async with aclosing(batches(stream)) as handfuls:
+            async for batch in handfuls:
+                emit(decode_health(batch[-1].json))
 
 
 async def _hosts(flux: Flux) -> Hostlist:

@@ -142,7 +142,7 @@ class Table(SpanWidget, ScrollView, Generic[R], can_focus=True):
         elif self._cursor >= top + page:
             top = self._cursor - page + 1
         if top != self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False, immediate=True)
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     @property
     def _page(self) -> int:

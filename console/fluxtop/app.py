@@ -1,0 +1,294 @@
+"""The console: the dashboard, the lines above and below it, and what goes between panes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.command import CommandPalette
+from textual.theme import Theme
+from textual.widget import Widget
+
+from fluxtop.actions import ACTIONS, Action, Context, enabled, find, of_scope
+from fluxtop.bindings import bindings
+from fluxtop.dashboard import Dashboard
+from fluxtop.data.connection import Connection, Phase
+from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch, Pulse, State
+from fluxtop.data.trouble import Trouble
+from fluxtop.desk import Desk
+from fluxtop.modals.help import HelpModal
+from fluxtop.palette import ActionProvider
+from fluxtop.panes.kvs import KvsPane
+from fluxtop.panes.modules import ModulesPane
+from fluxtop.panes.tbon import TbonPane
+from fluxtop.panes.value import ValuePane
+from fluxtop.present.footer import footer, strip
+from fluxtop.present.header import HeaderFacts, left, right
+from fluxtop.widgets.bar import Bar
+from fluxtop.widgets.command_line import CommandLine
+from fluxtop.widgets.lines import Lines
+from fluxtop.widgets.table import Table
+
+#: Seconds between two looks at the clock; what counts up is drawn anew then.
+TICK: Final = 1.0
+
+
+class FluxTop(App[None]):
+    """The console of one instance at a time.
+
+    :param css: the style sheet
+    :param themes: the themes to choose from, by name
+    :param theme: the one to begin with
+    """
+
+    TITLE = "fluxtop"
+    BINDINGS = bindings("app")
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, desk: Desk, *, css: Path, themes: Mapping[str, Theme], theme: str) -> None:
+        super().__init__(css_path=css)
+        self.desk = desk
+        self._themes = tuple(themes)
+        for each in themes.values():
+            self.register_theme(each)
+        self.theme = theme
+        self._facts = HeaderFacts(
+            desk.source.connection, embedded=desk.embedded, read_only=desk.read_only
+        )
+        self._header = Bar(glyphs=desk.glyphs, id="header")
+        self._strip = Bar(glyphs=desk.glyphs, id="strip")
+        self._footer = Bar(glyphs=desk.glyphs, id="footer")
+        self._command = CommandLine([word for a in ACTIONS for word in (*a.words, a.id)])
+        self.dashboard = Dashboard(desk)
+        self.set_class(desk.glyphs.plain, "-ascii")
+
+    def compose(self) -> ComposeResult:
+        """Header, strip of panes, dashboard, footer, command line."""
+        yield self._header
+        yield self._strip
+        yield self.dashboard
+        yield self._footer
+        yield self._command
+
+    # -- its life --------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Connect, and begin to look at the clock."""
+        self.set_keymap(self.desk.keymap)
+        self.desk.source.on_connection(self._connection_changed)
+        self.desk.source.watch(InstanceWatch(), self._instance_told)
+        self.run_worker(self.desk.source.run(), exit_on_error=True)
+        self.set_interval(TICK, self._tick)
+        self.go("tbon")
+
+    async def on_unmount(self) -> None:
+        """Hang up."""
+        await self.desk.source.close()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Show what the new size has room for."""
+        self._arrange()
+
+    def fault(self, exc: Exception) -> None:
+        """Show a fault of ours, and go on."""
+        self.notify(f"{type(exc).__name__}: {exc}", title="fault", severity="error", markup=False)
+
+    # -- what the instance says ------------------------------------------------------------
+
+    def _connection_changed(self, connection: Connection) -> None:
+        before = self._facts.connection
+        self._facts = replace(self._facts, connection=connection)
+        if before.uri and before.uri != connection.uri:
+            self._facts = replace(self._facts, instance=None, state=None, beat=None, embedded=False)
+            self.run_worker(self._renew())
+        elif before.up != connection.up:
+            self.dashboard.mark_stale(not connection.up)
+        if connection.phase is Phase.FAILED and connection.trouble is not None:
+            self.notify(connection.trouble.text, severity="error", timeout=60, markup=False)
+        self._tell()
+
+    async def _renew(self) -> None:
+        """Forget everything: it was another instance's."""
+        self.dashboard.stop()
+        fresh = Dashboard(self.desk)
+        await self.dashboard.remove()
+        self.dashboard = fresh
+        await self.mount(fresh, after=self._strip)
+        self.desk.chosen_rank = 0
+        self.go("tbon")
+
+    def _instance_told(self, message: InstanceMessage | Trouble) -> None:
+        if isinstance(message, Instance):
+            self._facts = replace(self._facts, instance=message)
+            self.desk.own_rank = message.rank
+            modules = self.dashboard.get("modules")
+            assert isinstance(modules, ModulesPane)
+            modules.set_size(message.size)
+        elif isinstance(message, State):
+            self._facts = replace(self._facts, state=message)
+        elif isinstance(message, Pulse):
+            self._facts = replace(self._facts, beat=self.desk.clock())
+        self._tell()
+
+    # -- the lines above and below ---------------------------------------------------------
+
+    def _tick(self) -> None:
+        self.dashboard.tick()
+        self._tell()
+
+    def _tell(self) -> None:
+        now, glyphs = self.desk.clock(), self.desk.glyphs
+        self._header.show(left(self._facts, now, glyphs), right(self._facts, now, glyphs))
+        self._strip.show(strip(self.dashboard.current))
+        shown = [(of_scope(scope), context) for scope, context in self._scopes()]
+        self._footer.show(footer(shown, self.desk.keymap))
+
+    def _scopes(self) -> Iterator[tuple[str, Context]]:
+        """The scopes whose keys work now, the innermost first."""
+        if not self.dashboard.is_attached or self.dashboard.current not in self._mounted():
+            return
+        pane = self.dashboard.pane
+        yield pane.ID, pane.context()
+        if isinstance(self.focused, Table):
+            yield "table", pane.context()
+        if isinstance(self.focused, Lines):
+            yield "lines", pane.context()
+        yield "app", pane.context()
+
+    def _mounted(self) -> set[str]:
+        return {pane.ID for pane in self.dashboard.panes}
+
+    # -- moving about ----------------------------------------------------------------------
+
+    def go(self, pane: str) -> None:
+        """Go to a pane."""
+        self.dashboard.go(pane)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        if self.dashboard.is_attached:
+            self.dashboard.settle()
+        self._strip.display = self.dashboard.arrangement.strip
+        self._tell()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The focus is elsewhere: so are the keys."""
+        pane = self.dashboard.pane_of(event.widget)
+        if pane is not None:
+            self.dashboard.entered(pane)
+        self._tell()
+
+    def on_table_moved(self) -> None:
+        """There is a row under the cursor, or none: the keys follow."""
+        self._tell()
+
+    def on_tbon_pane_rank_chosen(self, event: TbonPane.RankChosen) -> None:
+        """Show the modules of the rank chosen in the tree."""
+        modules = self.dashboard.get("modules")
+        assert isinstance(modules, ModulesPane)
+        modules.choose_rank(event.rank)
+        self.go("modules")
+
+    def on_kvs_pane_key_opened(self, event: KvsPane.KeyOpened) -> None:
+        """Show the value of the key."""
+        value = self.dashboard.get("value")
+        assert isinstance(value, ValuePane)
+        value.open(event.space, event.key)
+        self.go("value")
+
+    # -- actions ---------------------------------------------------------------------------
+
+    def possible_actions(self) -> Iterator[Action]:
+        """The actions that make sense now, those of the current pane first."""
+        panes = sorted(self.dashboard.panes, key=lambda pane: pane is not self.dashboard.pane)
+        for pane in panes:
+            yield from (a for a in of_scope(pane.ID) if enabled(a, pane.context()))
+        yield from of_scope("app")
+
+    def perform(self, action: Action, argument: str = "") -> None:
+        """Carry out an action, in the pane that it belongs to."""
+        target: Widget | App[None] | None = self
+        if action.scope in ("table", "lines"):
+            target = self.dashboard.pane.body
+        elif action.scope != "app":
+            pane = self.dashboard.go(action.scope)
+            if not enabled(action, pane.context()):
+                self.notify(f"not now: {action.help}", severity="warning", markup=False)
+                return
+            target = pane
+        arguments = (argument,) if action.takes and argument else action.arguments
+        getattr(target, f"action_{action.method}")(*arguments)
+
+    def on_command_line_entered(self, event: CommandLine.Entered) -> None:
+        """Carry out what was typed."""
+        self.dashboard.pane.body.focus()
+        word, _, argument = event.line.partition(" ")
+        if not word:
+            return
+        action = find(word)
+        if action is None:
+            self.notify(f"no such command: {word}", severity="error", markup=False)
+        else:
+            self.perform(action, argument.strip())
+
+    def action_app_pane(self, pane: str) -> None:
+        """Go to a pane."""
+        self.go(pane)
+
+    def action_app_zoom(self) -> None:
+        """Give the pane the whole screen, or take it back."""
+        self.dashboard.zoom()
+        self._arrange()
+
+    def action_app_back(self) -> None:
+        """Leave what was opened last."""
+        if not self.dashboard.back():
+            self.notify("Q leaves fluxtop", timeout=2)
+        self._arrange()
+
+    def action_app_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(HelpModal(self.dashboard.current, self.desk.keymap, self.desk.read_only))
+
+    def action_app_palette(self) -> None:
+        """Find an action by its name."""
+        self.push_screen(CommandPalette(providers=[ActionProvider], placeholder="What to do"))
+
+    def action_app_command(self) -> None:
+        """Type a command."""
+        self._command.ask()
+
+    def action_app_quit(self) -> None:
+        """Leave."""
+        self.exit()
+
+    def action_help_quit(self) -> None:
+        """Say how to leave, at ctrl+c."""
+        self.notify("Q leaves fluxtop", timeout=2)
+
+    def action_app_attach(self, uri: str = "") -> None:
+        """Attach to another instance."""
+        if uri:
+            self.desk.source.switch(uri)
+        else:
+            self._command.ask("attach ")
+
+    def action_app_retry(self) -> None:
+        """Connect again now."""
+        self.desk.source.retry()
+
+    def action_app_theme(self, name: str = "") -> None:
+        """Take a theme, by default the next one."""
+        if name and name not in self._themes:
+            known = ", ".join(self._themes)
+            self.notify(f"no theme {name}; there are {known}", severity="error", markup=False)
+            return
+        at = self._themes.index(self.theme) if self.theme in self._themes else -1
+        self.theme = name or self._themes[(at + 1) % len(self._themes)]
+
+    def action_app_screenshot(self) -> None:
+        """Save the screen as SVG."""
+        path = self.save_screenshot(path=".")
+        self.notify(f"saved {path}", markup=False)

@@ -1,0 +1,184 @@
+"""A question before something is done.
+
+The modal shows the ``flux`` command that does the same, carries the operation out, and stays
+open with errno and text if it fails, so that nothing typed is lost.
+"""
+
+import asyncio
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from fluxcore.handle.aio import Flux
+from fluxtop.data.trouble import Trouble
+from fluxtop.desk import Desk
+
+
+class Command(Protocol):
+    """An operation that has an equivalent command."""
+
+    def command(self, own_rank: int) -> str:
+        """The command for a shell that is attached to rank ``own_rank``."""
+
+    async def run(self, flux: Flux) -> Any:
+        """Do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something to type: its name, what it is for, and what stands there at first."""
+
+    name: str
+    hint: str
+    value: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be done.
+
+    ``build`` makes the operation from what is typed and raises ValueError if it cannot;
+    ``type_name`` must be typed before anything is done, if it is not empty; ``doing`` is shown
+    meanwhile.
+    """
+
+    title: str
+    build: Callable[[Mapping[str, str]], Command]
+    doing: str
+    note: str = ""
+    fields: tuple[Field, ...] = ()
+    type_name: str = ""
+
+
+class OperationModal(ModalScreen[object]):
+    """Ask a :class:`Question`; its result is the operation's, or None if nothing was done.
+
+    An operation whose own result is None gives True.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", show=False),
+        Binding("enter", "confirm", show=False),
+    ]
+
+    def __init__(self, desk: Desk, question: Question) -> None:
+        super().__init__()
+        self._desk = desk
+        self._question = question
+        self._doing: asyncio.Task[Any] | None = None
+
+    def compose(self) -> ComposeResult:
+        """The question, its fields, the command, and what came of it."""
+        question = self._question
+        with Vertical(id="operation") as box:
+            box.border_title = Content(question.title)
+            box.border_subtitle = Content("enter: do it   esc: leave")
+            if question.note:
+                yield Label(Content(question.note), classes="note")
+            for field in self._fields():
+                yield Label(Content(field.hint), classes="hint")
+                yield Input(field.value, id=f"field-{field.name}", compact=True)
+            yield Label(id="command")
+            yield Label(id="outcome")
+
+    def _fields(self) -> tuple[Field, ...]:
+        name = self._question.type_name
+        if not name:
+            return self._question.fields
+        sure = Field("sure", f"Type {name} to confirm; without it the instance may end.")
+        return (*self._question.fields, sure)
+
+    def on_mount(self) -> None:
+        """Show the command as it is before anything is typed."""
+        self._show_command()
+
+    def on_input_changed(self) -> None:
+        """Show the command as it is now."""
+        self._show_command()
+
+    def on_input_submitted(self) -> None:
+        """Enter in a field does it."""
+        self.action_confirm()
+
+    def _typed(self) -> dict[str, str]:
+        return {
+            field.name: self.query_one(f"#field-{field.name}", Input).value.strip()
+            for field in self._fields()
+        }
+
+    def _show_command(self) -> None:
+        try:
+            line = self._question.build(self._typed()).command(self._desk.own_rank)
+        except ValueError as exc:
+            self._say(str(exc), "bad")
+            return
+        self.query_one("#command", Label).update(Content.assemble(("$ ", "dim"), (line, "bold")))
+        self._say("", "plain")
+
+    def _say(self, text: str, kind: str) -> None:
+        label = self.query_one("#outcome", Label)
+        label.update(Content(text))
+        label.set_class(kind == "bad", "-bad")
+
+    # -- doing it --------------------------------------------------------------------------
+
+    def action_confirm(self) -> None:
+        """Do it, if all is said that must be."""
+        if self._doing is not None:
+            return
+        typed = self._typed()
+        try:
+            missing = self._missing(typed)
+            operation = self._question.build(typed)
+        except ValueError as exc:
+            missing = str(exc)
+        if missing:
+            self._say(missing, "bad")
+            return
+        self._say(self._question.doing, "plain")
+        self._doing = asyncio.create_task(self._desk.source.call(operation))
+        self.run_worker(self._finish(self._doing))
+
+    def _missing(self, typed: Mapping[str, str]) -> str:
+        for field in self._question.fields:
+            if field.required and not typed[field.name]:
+                return f"{field.hint}: needed"
+        name = self._question.type_name
+        return f"type {name} to confirm" if name and typed["sure"] != name else ""
+
+    async def _finish(self, running: "asyncio.Task[Any]") -> None:
+        try:
+            result = await running
+        except OSError as exc:
+            self._doing = None
+            self._say(str(Trouble.of(exc)), "bad")
+        except asyncio.CancelledError:
+            self._doing = None
+        else:
+            self.dismiss(True if result is None else result)
+
+    def action_leave(self) -> None:
+        """Leave; what has begun is waited for no longer."""
+        if self._doing is not None:
+            self._doing.cancel()
+        self.dismiss(None)
+
+
+def arguments(typed: str) -> tuple[str, ...]:
+    """The words of a line of arguments, as a shell takes it apart.
+
+    :raises ValueError: a quote is not closed
+    """
+    try:
+        return tuple(shlex.split(typed))
+    except ValueError as exc:
+        raise ValueError(f"arguments: {exc}") from None

@@ -1,0 +1,245 @@
+"""The modules of a rank, and what can be done to them."""
+
+from collections.abc import Mapping
+
+from fluxtop.bindings import bindings
+from fluxtop.data.modules import (
+    VITAL,
+    DebugFlags,
+    LoadModule,
+    ModuleList,
+    ModuleRow,
+    ModulesOf,
+    ModuleStats,
+    ReloadModule,
+    RemoveModule,
+    SearchPath,
+    reload_target,
+)
+from fluxtop.data.rows import Rows
+from fluxtop.desk import Desk
+from fluxtop.modals.operation import Field, OperationModal, Question, arguments
+from fluxtop.modals.stats import StatsModal
+from fluxtop.panes.pane import Pane
+from fluxtop.present import modules as present
+from fluxtop.widgets.table import Table
+
+
+class ModulesPane(Pane):
+    """What runs on the chosen rank: idle counts up and falls to 0 as messages pass."""
+
+    ID = "modules"
+    BINDINGS = bindings("modules")
+
+    def __init__(self, desk: Desk) -> None:
+        self._rows: Rows[str, ModuleRow] = Rows(lambda row: row.name)
+        self._asked = desk.clock()
+        self._order = 0
+        self._brokers = 1
+        #: The arguments that modules were loaded with here; a reload offers them again.
+        self._arguments: dict[tuple[int, str], str] = {}
+        self._table: Table[ModuleRow] = Table(
+            present.COLUMNS,
+            self._rows,
+            lambda row: row.name,
+            lambda row: present.present(row, desk.clock() - self._asked, desk.glyphs),
+            glyphs=desk.glyphs,
+        )
+        super().__init__(desk, self._table)
+        self._sort(0)
+
+    # -- following -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Follow the modules of the chosen rank."""
+        self._table.say(f"asking rank {self.desk.chosen_rank}")
+        self.follow("modules", ModulesOf(self.desk.chosen_rank), self._take)
+
+    def _take(self, modules: ModuleList) -> None:
+        self._asked = self.desk.clock()
+        self._rows.replace(modules.rows)
+        self._table.update()
+        self.refresh_subtitle()
+
+    def choose_rank(self, rank: int) -> None:
+        """Show the modules of another rank."""
+        if rank != self.desk.chosen_rank:
+            self.desk.chosen_rank = rank
+            self._rows.clear()
+            self._table.update()
+        self.set_trouble(None)
+        if self.on_screen:
+            self.start()
+
+    def set_size(self, size: int) -> None:
+        """The instance has ``size`` brokers."""
+        self._brokers = size
+        if self.desk.chosen_rank >= size:
+            self.choose_rank(0)
+
+    # -- showing ---------------------------------------------------------------------------
+
+    def subtitle(self) -> str:
+        """The rank, and how many modules it has."""
+        count = f", {self._rows.total} modules" if self._rows.total else ""
+        return f"rank {self.desk.chosen_rank}{count}"
+
+    def has_row(self) -> bool:
+        """True if a module is under the cursor."""
+        return self._table.row is not None
+
+    def tick(self) -> None:
+        """Idle grows."""
+        self._table.refresh_rows()
+
+    def filter(self, text: str) -> None:
+        """Show only modules whose name or services contain ``text``."""
+        needle = text.lower()
+        self._rows.filter(
+            (lambda row: needle in f"{row.name} {','.join(row.services)}".lower())
+            if needle
+            else None
+        )
+        self._table.update()
+
+    def mark_stale(self, stale: bool) -> None:
+        """Grey while the connection is lost."""
+        self._table.mark(stale=stale)
+
+    # -- moving about ----------------------------------------------------------------------
+
+    def action_modules_rank(self, rank: str = "") -> None:
+        """Show the modules of a rank that was typed."""
+        if rank.isdecimal() and int(rank) < self._brokers:
+            self.choose_rank(int(rank))
+        else:
+            self.notify(f"the ranks are 0 to {self._brokers - 1}", severity="error", markup=False)
+
+    def action_modules_next_rank(self) -> None:
+        """Show the modules of the next rank."""
+        self.choose_rank((self.desk.chosen_rank + 1) % self._brokers)
+
+    def action_modules_prev_rank(self) -> None:
+        """Show the modules of the previous rank."""
+        self.choose_rank((self.desk.chosen_rank - 1) % self._brokers)
+
+    def action_modules_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort((self._order + 1) % len(present.ORDERS))
+
+    def _sort(self, order: int) -> None:
+        self._order = order
+        column, key, reverse = present.ORDERS[order]
+        self._rows.sort(key, reverse=reverse)
+        self._table.mark(sorted_by=column)
+        self._table.update()
+
+    def on_table_chosen(self) -> None:
+        """A module was clicked twice."""
+        self.action_modules_stats()
+
+    # -- doing things ----------------------------------------------------------------------
+
+    def action_modules_reload(self) -> None:
+        """Reload the module under the cursor."""
+        row = self._table.row
+        if row is not None:
+            self.run_worker(self._reload(row, self.desk.chosen_rank))
+
+    async def _reload(self, row: ModuleRow, rank: int) -> None:
+        target = await self._target(row, rank)
+        key = (rank, row.name)
+
+        def build(typed: Mapping[str, str]) -> ReloadModule:
+            self._arguments[key] = typed.get("args", "")
+            return ReloadModule(rank, row.name, target, arguments(self._arguments[key]))
+
+        question = Question(
+            title=f"Reload {row.name} on rank {rank}",
+            build=build,
+            doing=f"reloading {row.name}",
+            note="It is removed and loaded anew from its file as it is now.",
+            fields=(Field("args", "Arguments", self._arguments.get(key, "")),),
+            type_name=row.name if row.name in VITAL else "",
+        )
+        await self._ask(question, f"{row.name} is reloaded on rank {rank}")
+
+    async def _target(self, row: ModuleRow, rank: int) -> str:
+        """What to load ``row`` by; its path if the broker does not say where it looks."""
+        try:
+            return reload_target(row, await self.desk.source.call(SearchPath(rank)))
+        except OSError:
+            return reload_target(row, "")
+
+    def action_modules_load(self, line: str = "") -> None:
+        """Load a module."""
+        path, _, args = line.partition(" ")
+        self.run_worker(self._load(path, args, self.desk.chosen_rank))
+
+    async def _load(self, path: str, args: str, rank: int) -> None:
+        def build(typed: Mapping[str, str]) -> LoadModule:
+            return LoadModule(rank, typed["path"], arguments(typed["args"]))
+
+        question = Question(
+            title=f"Load a module on rank {rank}",
+            build=build,
+            doing="loading",
+            fields=(
+                Field("path", "Name, or path of a file", path, required=True),
+                Field("args", "Arguments", args),
+            ),
+        )
+        await self._ask(question, f"loaded on rank {rank}")
+
+    def action_modules_remove(self) -> None:
+        """Remove the module under the cursor."""
+        row = self._table.row
+        if row is not None:
+            self.run_worker(self._remove(row, self.desk.chosen_rank))
+
+    async def _remove(self, row: ModuleRow, rank: int) -> None:
+        question = Question(
+            title=f"Remove {row.name} from rank {rank}",
+            build=lambda _typed: RemoveModule(rank, row.name),
+            doing=f"removing {row.name}",
+            type_name=row.name if row.name in VITAL else "",
+        )
+        await self._ask(question, f"{row.name} is removed from rank {rank}")
+
+    def action_modules_stats(self) -> None:
+        """Show the statistics of the module under the cursor."""
+        row = self._table.row
+        if row is not None:
+            self.app.push_screen(
+                StatsModal(self.desk, ModuleStats(self.desk.chosen_rank, row.name))
+            )
+
+    def action_modules_debug(self) -> None:
+        """Read the debug flags of the module under the cursor, and offer to set them."""
+        row = self._table.row
+        if row is not None:
+            self.run_worker(self._debug(row.name, self.desk.chosen_rank))
+
+    async def _debug(self, name: str, rank: int) -> None:
+        try:
+            flags = await self.desk.source.call(DebugFlags(rank, name))
+        except OSError as exc:
+            self.notify(f"{name}: {exc.strerror}", severity="error", markup=False)
+            return
+
+        def build(typed: Mapping[str, str]) -> DebugFlags:
+            return DebugFlags(rank, name, int(typed["flags"], 0))
+
+        question = Question(
+            title=f"Debug flags of {name} on rank {rank}",
+            build=build,
+            doing="setting",
+            fields=(Field("flags", "Flags, a number", f"{flags:#x}", required=True),),
+        )
+        await self._ask(question, f"{name}: debug flags are set")
+
+    async def _ask(self, question: Question, done: str) -> None:
+        if await self.app.push_screen_wait(OperationModal(self.desk, question)) is not None:
+            self.notify(done, markup=False)
+            if self.on_screen:
+                self.start()

@@ -1,0 +1,165 @@
+"""What all panes have: a frame with a title, what they follow, and a filter."""
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from fluxtop.actions import ACTIONS, PANES, Action, Context, enabled
+from fluxtop.data.source import Subject, Watch
+from fluxtop.data.trouble import Trouble
+from fluxtop.desk import Desk
+from fluxtop.widgets.filter_bar import FilterBar
+
+M = TypeVar("M")
+
+_ACTIONS_BY_METHOD: dict[str, Action] = {action.method: action for action in ACTIONS}
+
+
+class Pane(Vertical):
+    """A pane of the dashboard; ``body`` is what has the focus when the pane has it.
+
+    It follows its subjects only while it is on the screen: :meth:`start` and :meth:`stop` are
+    called as it comes and goes.
+    """
+
+    ID: ClassVar[str]
+
+    def __init__(self, desk: Desk, body: Widget) -> None:
+        super().__init__(id=self.ID)
+        self.desk = desk
+        self.body = body
+        self.on_screen = False
+        self.trouble: Trouble | None = None
+        self._watches: dict[str, Watch] = {}
+        self._filter = FilterBar()
+        number = list(PANES).index(self.ID) + 1
+        self.border_title = Content.assemble((f"{number} ", "bold"), PANES[self.ID])
+
+    def compose(self) -> ComposeResult:
+        """The body, and the filter below it."""
+        yield self.body
+        yield self._filter
+
+    # -- what a pane says of itself --------------------------------------------------------
+
+    def start(self) -> None:
+        """Follow what is shown; the pane has come onto the screen."""
+
+    def has_row(self) -> bool:
+        """True if there is a row that an action could be about."""
+        return False
+
+    def tick(self) -> None:
+        """A second has passed."""
+
+    def filter(self, text: str) -> None:
+        """Show only what contains ``text``."""
+
+    def mark_stale(self, stale: bool) -> None:
+        """What is shown is no longer true, or is true again."""
+
+    def subtitle(self) -> str:
+        """What the frame says at its foot."""
+        return ""
+
+    # -- on and off the screen -------------------------------------------------------------
+
+    def show_on_screen(self, shown: bool) -> None:
+        """Come onto the screen, or leave it and end the traffic."""
+        self.display = shown
+        if shown == self.on_screen:
+            return
+        self.on_screen = shown
+        if shown:
+            self.mark_stale(not self.desk.source.connection.up)
+            self.start()
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        """Follow nothing."""
+        for watch in self._watches.values():
+            watch.stop()
+        self._watches.clear()
+
+    def follow(self, name: str, subject: Subject[M], sink: Callable[[M], None]) -> None:
+        """Follow ``subject`` as ``name``, in place of what was followed as that."""
+        self.unfollow(name)
+
+        def take(message: M | Trouble) -> None:
+            if isinstance(message, Trouble):
+                self.set_trouble(message)
+            else:
+                self.set_trouble(None)
+                sink(message)
+
+        self._watches[name] = self.desk.source.watch(subject, take)
+
+    def unfollow(self, name: str) -> None:
+        """Follow what is followed as ``name`` no more."""
+        watch = self._watches.pop(name, None)
+        if watch is not None:
+            watch.stop()
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The names of what is followed."""
+        return frozenset(self._watches)
+
+    def set_trouble(self, trouble: Trouble | None) -> None:
+        """Say why what is shown cannot be followed, or that it can."""
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self.set_class(trouble is not None, "-trouble")
+        self.refresh_subtitle()
+
+    def refresh_subtitle(self) -> None:
+        """Say at the foot of the frame what there is to say."""
+        text = str(self.trouble) if self.trouble is not None else self.subtitle()
+        if self._filter.value:
+            text = f"/{self._filter.value}  {text}"
+        self.border_subtitle = Content(text)
+
+    # -- the filter ------------------------------------------------------------------------
+
+    def ask_filter(self) -> None:
+        """Let the user type a filter."""
+        self._filter.ask()
+
+    def clear_filter(self) -> bool:
+        """Take the filter away; False if there is none."""
+        if not self._filter.display:
+            return False
+        self._filter.action_leave(True)
+        return True
+
+    def on_table_filter_asked(self) -> None:
+        """Let the user type a filter."""
+        self.ask_filter()
+
+    def on_filter_bar_filtered(self, event: FilterBar.Filtered) -> None:
+        """Filter by what is typed."""
+        event.stop()
+        self.filter(event.text)
+        self.refresh_subtitle()
+        if event.done:
+            self.body.focus()
+
+    # -- actions ---------------------------------------------------------------------------
+
+    def context(self) -> Context:
+        """What actions here can count on."""
+        return Context(
+            link=self.desk.source.connection.up,
+            row=self.has_row(),
+            read_only=self.desk.read_only,
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """True if an action of the table makes sense now."""
+        known = _ACTIONS_BY_METHOD.get(action)
+        return known is None or known.scope != self.ID or enabled(known, self.context())

@@ -1,0 +1,128 @@
+"""The tree of brokers, alive."""
+
+from textual.message import Message
+
+from fluxtop.bindings import bindings
+from fluxtop.data.tbon import Health, HealthWatch, Topology, TopologyWatch
+from fluxtop.data.tbon_model import TbonKey, TbonModel, TbonRow
+from fluxtop.desk import Desk
+from fluxtop.panes.pane import Pane
+from fluxtop.present import tbon as present
+from fluxtop.widgets.table import Table
+
+
+class TbonPane(Pane):
+    """Brokers, their states, and how long they have been in them."""
+
+    ID = "tbon"
+    BINDINGS = bindings("tbon")
+
+    class RankChosen(Message):
+        """The user wants to see the modules of a rank."""
+
+        def __init__(self, rank: int) -> None:
+            super().__init__()
+            self.rank = rank
+
+    def __init__(self, desk: Desk) -> None:
+        self._model = TbonModel()
+        self._table: Table[TbonRow] = Table(
+            present.COLUMNS,
+            self._model.rows,
+            lambda row: row.key,
+            lambda row: present.present(row, desk.clock(), desk.glyphs, desk.chosen_rank),
+            glyphs=desk.glyphs,
+        )
+        super().__init__(desk, self._table)
+        self._table.say("asking for the tree of brokers")
+
+    # -- following -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Follow the topology, and the health of the root and of what is unfolded."""
+        self.follow("topology", TopologyWatch(), self._take_topology)
+        self._follow_health()
+
+    def _take_topology(self, topology: Topology) -> None:
+        self._model.set_topology(topology)
+        self._changed()
+
+    def _take_health(self, health: Health) -> None:
+        self._model.set_health(health, self.desk.clock())
+        self._changed()
+
+    def _changed(self) -> None:
+        self._table.update(self._model.rows)
+        self._follow_health()
+        self.refresh_subtitle()
+
+    def _follow_health(self) -> None:
+        wanted = {f"health {rank}": rank for rank in self._model.wanted()}
+        followed = {name for name in self.followed if name.startswith("health ")}
+        for name in followed - set(wanted):
+            self.unfollow(name)
+        for name in set(wanted) - followed:
+            self.follow(name, HealthWatch(wanted[name]), self._take_health)
+
+    # -- showing ---------------------------------------------------------------------------
+
+    def subtitle(self) -> str:
+        """How many brokers are in which state, if not all are well."""
+        counts = self._model.counts()
+        ill = [f"{n} {status}" for status, n in sorted(counts.items()) if status != "full"]
+        return ", ".join(ill) if ill else f"{self._model.size} full" if self._model.size else ""
+
+    def has_row(self) -> bool:
+        """True if a broker is under the cursor."""
+        return self._table.row is not None
+
+    def tick(self) -> None:
+        """Times in state grow."""
+        self._table.refresh_rows()
+
+    def filter(self, text: str) -> None:
+        """Show only brokers that match."""
+        self._model.filter(text)
+        self._changed()
+
+    def mark_stale(self, stale: bool) -> None:
+        """Grey while the connection is lost."""
+        self._table.mark(stale=stale)
+
+    # -- actions ---------------------------------------------------------------------------
+
+    def on_table_chosen(self) -> None:
+        """A broker was clicked twice."""
+        self.action_tbon_open()
+
+    def action_tbon_open(self) -> None:
+        """Show the modules of the broker; unfold a group."""
+        row = self._table.row
+        if row is None:
+            return
+        if len(row.ranks) > 1:
+            self._turn(row.key, not row.expanded)
+        else:
+            self.post_message(self.RankChosen(row.rank))
+
+    def action_tbon_unfold(self) -> None:
+        """Show what is below."""
+        row = self._table.row
+        if row is not None and row.expanded is False:
+            self._turn(row.key, True)
+
+    def action_tbon_fold(self) -> None:
+        """Hide what is below, or go to the broker above."""
+        row = self._table.row
+        if row is None:
+            return
+        if row.expanded:
+            self._turn(row.key, False)
+            return
+        above = self._model.rows.parent(self._table.cursor)
+        if above is not None:
+            self._table.go(above)
+
+    def _turn(self, key: TbonKey, expanded: bool) -> None:
+        self._model.turn(key, expanded)
+        self._changed()

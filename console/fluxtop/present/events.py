@@ -1,0 +1,42 @@
+"""An eventlog's events as lines: when, what, and what it says about itself."""
+
+from typing import Any, Final
+
+import orjson
+
+from fluxcore.job.eventlog import Event
+from fluxtop.cells import Role, Span
+
+_ROLES: Final[dict[str, Role]] = {
+    "exception": "bad",
+    "submit": "info",
+    "start": "good",
+    "finish": "good",
+    "clean": "dim",
+    "free": "dim",
+    "release": "dim",
+}
+
+
+def event_line(event: Event, began: float) -> list[Span]:
+    """An event, its time counted from ``began``."""
+    spans: list[Span] = [
+        (f"{event.timestamp - began:9.3f}s  ", "dim"),
+        (f"{event.name:<12}", _role(event)),
+    ]
+    for key, value in (event.context or {}).items():
+        spans += [(f" {key}", "key"), ("=", "dim"), (_text(value), "plain")]
+    return spans
+
+
+def _role(event: Event) -> Role:
+    context = event.context or {}
+    if event.name == "finish" and context.get("status"):
+        return "bad"
+    if event.name == "exception" and context.get("severity"):
+        return "warn"
+    return _ROLES.get(event.name, "strong")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
