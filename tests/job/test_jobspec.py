@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcore.job.jobspec import JobspecError, validate
-from fluxcore.job.jobspec_counts import total
+from fluxcore.job.jobspec_counts import request, total
+from fluxcore.resource.constraint import Inventory
+from fluxcore.resource.idset import IdSet
+from fluxcore.resource.request import Request
 
 Path = tuple[str | int, ...]
 
@@ -308,3 +311,11 @@ def test_tasks_per_resource(kind: str, nnodes: int, expected: int) -> None:
 
 def test_the_duration_is_in_seconds() -> None:
     assert total(jobspec((*A, "duration"), 90)).duration == 90.0
+
+
+def test_what_a_pool_is_asked_for() -> None:
+    inventory = Inventory(IdSet.decode("0-3"), ["a", "b", "c", "d"], {})
+    spec = jobspec(R, slots(2, 3, 4, 1))
+    spec["attributes"]["system"] |= {"duration": 60, "constraints": {"hostlist": ["c", "d"]}}
+    assert request(spec, inventory) == Request(2, 6, 4, 1, False, 60.0, IdSet([2, 3]))
+    assert request(jobspec(), inventory) == Request(0, 1, 1)

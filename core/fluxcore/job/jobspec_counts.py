@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fluxcore.job.jobspec import Jobspec
+from fluxcore.resource.constraint import Inventory
+from fluxcore.resource.request import Request
 
 
 class Counts(NamedTuple):
@@ -57,6 +59,21 @@ def total(jobspec: Jobspec) -> Counts:
     ntasks = _ntasks(jobspec, nnodes, nslots, cores)
     duration = float(jobspec["attributes"]["system"]["duration"])
     return Counts(nnodes, nslots, cores, gpus, ntasks, duration, exclusive)
+
+
+def request(jobspec: Jobspec, inventory: Inventory) -> Request:
+    """What a valid jobspec asks of a pool with ``inventory``."""
+    counts = total(jobspec)
+    constraint = jobspec["attributes"]["system"].get("constraints")
+    return Request(
+        counts.nnodes,
+        counts.nslots,
+        counts.cores_per_slot,
+        counts.gpus_per_slot,
+        counts.exclusive,
+        counts.duration,
+        inventory.matching(constraint) if constraint else None,
+    )
 
 
 def _walk(

@@ -34,6 +34,8 @@ class Hostlist(Sequence[str]):
 
         :raises ValueError: "invalid hostlist 'x'", or more than :data:`MAX_HOSTS` names
         """
+        if "[" not in text and "]" not in text:
+            return cls(text.replace(",", " ").split())  # as nearly every job's is
         expressions = list(_parse(text))
         if sum([len(expression.numbers) for expression in expressions]) > MAX_HOSTS:
             raise ValueError(f"hostlist has more than {MAX_HOSTS} hosts")
