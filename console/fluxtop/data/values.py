@@ -34,7 +34,7 @@ def show(data: bytes, form: str = "auto") -> Shown:
         form = suits(data)
     if form == "events":
         events = _events(data)
-        if events is not None:
+        if events:
             return Shown("events", events=tuple(events), cut=cut)
     if form == "json":
         pretty = _json(data)

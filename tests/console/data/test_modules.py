@@ -1,0 +1,98 @@
+import pytest
+
+from fluxcore.wire.errors import PayloadError
+from fluxtop.data.modules import (
+    DebugFlags,
+    LoadModule,
+    ModuleRow,
+    ReloadModule,
+    RemoveModule,
+    decode_list,
+    reload_target,
+)
+
+
+def row(name: str, path: str) -> ModuleRow:
+    return ModuleRow(name, path, 0, 1, (), 0, 0)
+
+
+ANSWER = {
+    "mods": [
+        {
+            "name": "sched-simple",
+            "path": "/lib/modules/sched-simple.so",
+            "idle": 12,
+            "status": 1,
+            "services": ["sched", "feasibility", "sched-simple"],
+            "sendqueue": 1,
+            "recvqueue": 2,
+        }
+    ]
+}
+
+
+def test_an_answer_becomes_rows_without_the_modules_own_name_among_its_services():
+    (module,) = decode_list(3, ANSWER).rows
+    assert module.services == ("feasibility", "sched")
+    assert (module.idle, module.sendq, module.recvq) == (12, 1, 2)
+    assert (module.letter, module.word) == ("R", "running")
+
+
+@pytest.mark.parametrize(("status", "letter"), [(0, "I"), (1, "R"), (2, "F"), (3, "X"), (9, "?")])
+def test_each_status_has_its_letter(status, letter):
+    assert ModuleRow("x", "x", 0, status, (), 0, 0).letter == letter
+
+
+@pytest.mark.parametrize("broken", [{}, {"mods": 1}, {"mods": [{"name": "x"}]}])
+def test_a_broken_answer_is_a_protocol_error(broken):
+    with pytest.raises(PayloadError):
+        decode_list(0, broken)
+
+
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        (row("config", "builtin"), "config"),
+        (row("heartbeat", "/lib/modules/heartbeat.so"), "heartbeat"),
+        (row("clock", "/home/me/clock.py"), "/home/me/clock.py"),
+        (row("other", "/lib/modules/heartbeat.so"), "/lib/modules/heartbeat.so"),
+    ],
+)
+def test_a_module_is_reloaded_by_its_name_only_if_that_finds_its_file(module, target):
+    assert reload_target(module, "/opt/x:/lib/modules") == target
+
+
+@pytest.mark.parametrize(
+    ("operation", "command"),
+    [
+        (ReloadModule(0, "heartbeat", "heartbeat"), "flux module reload heartbeat"),
+        (
+            ReloadModule(0, "heartbeat", "heartbeat", ("period=1s",)),
+            "flux module reload heartbeat period=1s",
+        ),
+        (
+            ReloadModule(2, "heartbeat", "heartbeat"),
+            "flux exec -r 2 flux module reload heartbeat",
+        ),
+        (
+            ReloadModule(0, "b", "/x/my clock.py"),
+            "flux module reload --name b '/x/my clock.py'",
+        ),
+        (LoadModule(0, "/x/clock.py", ("a b",)), "flux module load /x/clock.py 'a b'"),
+        (RemoveModule(1, "kvs"), "flux exec -r 1 flux module remove kvs"),
+        (DebugFlags(0, "kvs"), "flux module debug kvs"),
+        (DebugFlags(0, "kvs", 16), "flux module debug --set 0x10 kvs"),
+    ],
+)
+def test_what_is_done_has_an_equivalent_command(operation, command):
+    assert operation.command(own_rank=0) == command
+
+
+async def test_a_reload_removes_and_loads(broker):
+    broker.answers |= {"module.remove": lambda _req: {}, "module.load": lambda _req: {}}
+    flux = await broker.dial("")
+    await ReloadModule(1, "b", "/x/clock.py", ("n=1",)).run(flux)
+    remove, load = broker.requests
+    assert remove.json == {"name": "b", "cancel": False}
+    assert load.json == {"path": "/x/clock.py", "args": ["n=1"], "exec": False, "name": "b"}
+    assert (remove.nodeid, load.nodeid) == (1, 1)
