@@ -110,8 +110,10 @@ class ModuleLink(ABC):
         return self.subscriptions.match(topic)
 
     def deliver(self, msg: Message) -> None:
-        """Hand ``msg`` to the module unless it has been muted."""
-        if self.muted:
+        """Hand ``msg`` to the module; once it is muted, only what it still waits for."""
+        if self.muted and msg.type != c.RESPONSE:
+            if msg.type == c.REQUEST:
+                self._router.reject(msg, errno.ENOSYS)
             return
         if self._deferred is not None:
             self._deferred.append(msg)
