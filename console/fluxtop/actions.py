@@ -236,8 +236,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
         words=("w", "write", "submit"),
     ),
     Action("jobspec.edit", ("i", "enter"), "Edit", "Type in the editor", footer=False),
-    Action("jobspec.template", ("f5",), "Template", "Start from the template", Needs.WRITE),
-    Action("jobspec.format", ("f6",), "JSON/YAML", "Write it as JSON, or as YAML", Needs.WRITE),
+    Action("jobspec.template", ("f3",), "Template", "Start from the template", Needs.WRITE),
+    Action("jobspec.format", ("f4",), "JSON/YAML", "Write it as JSON, or as YAML", Needs.WRITE),
 )
 
 BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.command import CommandPalette
+from textual.keys import key_to_character
 from textual.theme import Theme
 from textual.widget import Widget
 
@@ -20,6 +21,7 @@ from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.modals.help import HelpModal
 from fluxtop.palette import ActionProvider
+from fluxtop.panes.jobs import JobsPane
 from fluxtop.panes.kvs import KvsPane
 from fluxtop.panes.modules import ModulesPane
 from fluxtop.panes.tbon import TbonPane
@@ -30,6 +32,10 @@ from fluxtop.widgets.bar import Bar
 from fluxtop.widgets.command_line import CommandLine
 from fluxtop.widgets.lines import Lines
 from fluxtop.widgets.table import Table
+
+if TYPE_CHECKING:  # imported when they are first opened
+    from fluxtop.panes.job import JobPane
+    from fluxtop.panes.jobspec import JobspecPane
 
 #: Seconds between two looks at the clock; what counts up is drawn anew then.
 TICK: Final = 1.0
@@ -143,7 +149,12 @@ class FluxTop(App[None]):
         self._header.show(left(self._facts, now, glyphs), right(self._facts, now, glyphs))
         self._strip.show(strip(self.dashboard.current))
         shown = [(of_scope(scope), context) for scope, context in self._scopes()]
-        self._footer.show(footer(shown, self.desk.keymap))
+        self._footer.show(footer(shown, self.desk.keymap, self._typed))
+
+    def _typed(self, key: str) -> bool:
+        """True if the widget that has the focus takes ``key`` for a character."""
+        character = key_to_character(key)
+        return self.focused is not None and self.focused.check_consume_key(key, character)
 
     def _scopes(self) -> Iterator[tuple[str, Context]]:
         """The scopes whose keys work now, the innermost first."""
@@ -197,6 +208,35 @@ class FluxTop(App[None]):
         assert isinstance(value, ValuePane)
         value.open(event.space, event.key)
         self.go("value")
+
+    def on_jobs_pane_job_opened(self, event: JobsPane.JobOpened) -> None:
+        """Show the job."""
+        self._open_job(event.job)
+
+    def on_jobs_pane_jobspec_asked(self) -> None:
+        """Write a jobspec."""
+        self.go("jobspec")
+
+    def on_jobspec_pane_submitted(self, event: "JobspecPane.Submitted") -> None:
+        """Show the job that was submitted."""
+        self._open_job(event.job)
+
+    def on_job_pane_edit_asked(self, event: "JobPane.EditAsked") -> None:
+        """Edit the jobspec of a job."""
+        from fluxtop.panes.jobspec import JobspecPane
+
+        self.go("jobspec")
+        pane = self.dashboard.get("jobspec")
+        assert isinstance(pane, JobspecPane)
+        self.call_after_refresh(pane.edit, event.jobspec)
+
+    def _open_job(self, job: int) -> None:
+        from fluxtop.panes.job import JobPane
+
+        pane = self.dashboard.get("job")
+        assert isinstance(pane, JobPane)
+        pane.open(job)
+        self.go("job")
 
     # -- actions ---------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -39,9 +40,17 @@ class Lines(SpanWidget, ScrollView, can_focus=True):
         """Show ``count`` lines, the widest of ``width`` cells; ``draw`` gives each of them."""
         self._count, self._draw = count, draw
         self.virtual_size = Size(width + 2, count)
-        if self.tail:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        self._keep_end()
         self.refresh()
+
+    def _keep_end(self) -> None:
+        if self.tail:
+            end = max(self._count - self.scrollable_content_region.height, 0)
+            self.scroll_to(y=end, animate=False, immediate=True, force=True)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Keep the last line in sight, if it was."""
+        self._keep_end()
 
     def say(self, notice: str) -> None:
         """Show a notice while there are no lines."""
