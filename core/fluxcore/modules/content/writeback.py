@@ -1,0 +1,96 @@
+"""Which blobs the backing store does not have yet (CONTRACTS C17, C18).
+
+On rank 0 a store is answered at once and written behind it. There is no IO here: ``store`` is
+told which blob to send to the backing store, and :meth:`WriteBack.stored` what became of it.
+"""
+
+import errno
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+#: Takes 0 when everything is written, or the errno of what could not be.
+Flushed = Callable[[int], None]
+
+BATCH_LIMIT: Final = 256
+
+
+class WriteBack:
+    """Dirty blobs by digest: those that wait, and at most ``limit`` on their way."""
+
+    def __init__(self, store: Callable[[bytes], None], limit: int = BATCH_LIMIT) -> None:
+        self._store = store
+        self._limit = limit
+        self._dirty: dict[bytes, None] = {}
+        self._queue: deque[bytes] = deque()
+        self._flushes: list[Flushed] = []
+        self._failed: list[bytes] = []
+        self._sending = False
+        self.in_flight = 0
+        #: True while there is a backing store.
+        self.active = False
+
+    def __len__(self) -> int:
+        return len(self._dirty)
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._dirty
+
+    def add(self, digest: bytes) -> None:
+        """A blob that is not dirty has become so."""
+        self._dirty[digest] = None
+        self._queue.append(digest)
+
+    def pump(self) -> None:
+        """Send what waits, and what could not be written before; see :meth:`stored`."""
+        self._queue.extend(self._failed)
+        self._failed.clear()
+        self._send()
+
+    def _send(self) -> None:
+        if self._sending:
+            return  # an answer that came at once
+        self._sending = True
+        try:
+            while self.active and self._queue and self.in_flight < self._limit:
+                self.in_flight += 1
+                self._store(self._queue.popleft())
+        finally:
+            self._sending = False
+
+    def stored(self, digest: bytes, errnum: int) -> bool:
+        """A blob was written, or not; True if it is clean now.
+
+        One that was not is tried again with the next :meth:`pump` and not before, so a full disk
+        is not hammered.
+        """
+        self.in_flight -= 1
+        if errnum:
+            self._failed.append(digest)
+            self._tell(errnum)
+        else:
+            del self._dirty[digest]
+            if not self._dirty:
+                self._tell(0)
+        self._send()
+        return not errnum
+
+    def flush(self, then: Flushed) -> None:
+        """Call ``then`` once nothing is dirty, or something could not be written."""
+        if not self.active:
+            then(errno.ENOSYS)
+        elif not self._dirty:
+            then(0)
+        else:
+            self._flushes.append(then)
+            self.pump()
+
+    def stop(self) -> None:
+        """The backing store is gone: those who wait for a flush are told ENOSYS."""
+        self.active = False
+        self._tell(errno.ENOSYS)
+
+    def _tell(self, errnum: int) -> None:
+        flushes, self._flushes = self._flushes, []
+        for then in flushes:
+            then(errnum)

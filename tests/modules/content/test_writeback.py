@@ -1,0 +1,59 @@
+import errno
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxcore.modules.content.writeback import WriteBack
+
+FATES = st.lists(st.integers(0, 2), min_size=1, max_size=12)
+
+
+@given(FATES, st.integers(1, 4), st.booleans())
+def test_everything_is_written_and_never_more_than_the_limit_at_once(
+    failures: list[int], limit: int, at_once: bool
+) -> None:
+    """Each blob fails as often as its number says, at once or later."""
+    left = {b"%d" % n: count for n, count in enumerate(failures)}
+    on_their_way: list[bytes] = []
+    writes: list[bytes] = []
+    told: list[int] = []
+
+    def answer(digest: bytes) -> None:
+        left[digest] -= 1
+        assert dirty.stored(digest, 0 if left[digest] < 0 else errno.EIO) == (left[digest] < 0)
+
+    def store(digest: bytes) -> None:
+        writes.append(digest)
+        if at_once:
+            answer(digest)
+        else:
+            on_their_way.append(digest)
+        assert len(on_their_way) <= limit
+
+    dirty = WriteBack(store, limit)
+    for digest in left:
+        dirty.add(digest)
+    dirty.pump()
+    assert writes == []
+    dirty.active = True
+    while len(dirty):
+        before = len(told)
+        dirty.flush(told.append)
+        while on_their_way:
+            answer(on_their_way.pop(0))
+        assert len(told) == before + 1
+    assert told == [errno.EIO] * max(failures) + [0]
+    assert sorted(writes) == sorted(d for d in left for _ in range(failures[int(d)] + 1))
+    assert dirty.in_flight == 0
+
+
+def test_a_flush_of_nothing_is_done_and_without_a_store_impossible() -> None:
+    told: list[int] = []
+    dirty = WriteBack(lambda _digest: None)
+    dirty.flush(told.append)
+    dirty.active = True
+    dirty.flush(told.append)
+    dirty.add(b"1")
+    dirty.flush(told.append)
+    dirty.stop()
+    assert told == [errno.ENOSYS, 0, errno.ENOSYS]

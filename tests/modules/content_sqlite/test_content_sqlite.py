@@ -1,0 +1,202 @@
+import asyncio
+import errno
+import hashlib
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxcore.kvs.blobref import blobref
+from fluxcore.wire import constants as c
+
+
+def digest(blob: bytes) -> bytes:
+    return hashlib.sha1(blob).digest()
+
+
+async def fails(call: Any, errnum: int, text: str | None = None) -> None:
+    with pytest.raises(OSError) as caught:
+        await call
+    assert caught.value.errno == errnum
+    if text is not None:
+        assert caught.value.strerror == text
+
+
+@pytest.fixture
+async def it(instance: Any, tmp_path: Path) -> Any:
+    """An instance of one with content and content-sqlite, its file in a statedir."""
+    it = await instance(statedir=str(tmp_path))
+    await it.load("content")
+    await it.load("content-sqlite")
+    return it
+
+
+async def test_blobs_are_there_when_the_instance_starts_again(instance: Any, it: Any) -> None:
+    blobs = [b"", b"x", b"large" * 100000]
+    for blob in blobs:
+        await it.flux().rpc("content.store", blob or None)
+    await it.flux().rpc("content.checkpoint-put", {"value": {"n": 1}})
+    await it.stop()
+    again = await instance(statedir=it.brokers[0].attrs["statedir"])
+    await again.load("content")
+    await again.load("content-sqlite")
+    for blob in blobs:
+        answer = await again.flux().rpc("content.load", digest(blob))
+        assert (answer.data or b"") == blob
+    assert (await again.flux().rpc("content.checkpoint-get")).json == {"value": [{"n": 1}]}
+
+
+async def test_what_is_answered_is_in_the_file(it: Any, tmp_path: Path) -> None:
+    calls = [it.flux().rpc("content-backing.store", b"%d" % n) for n in range(100)]
+    for n, call in enumerate(calls):
+        assert (await call).data == digest(b"%d" % n)
+    # The lock on the file is exclusive; its write-ahead log may be read as a copy.
+    for suffix in ("", "-wal"):
+        (tmp_path / f"copy{suffix}").write_bytes(
+            (tmp_path / f"content.sqlite{suffix}").read_bytes()
+        )
+    copy = sqlite3.connect(tmp_path / "copy")
+    assert copy.execute("SELECT COUNT(*) FROM objects").fetchone() == (100,)
+    copy.close()
+
+
+async def test_a_batch_is_one_transaction(it: Any) -> None:
+    """What waits when the thread wakes up is written and answered together."""
+    host = it.brokers[0].host.by_name("content-sqlite")
+    host.defer(True)
+    calls = [it.flux().rpc("content-backing.store", b"%d" % n) for n in range(5)]
+    load = it.flux().rpc("content-backing.load", digest(b"3"))
+    answered: list[str] = []
+    for name, call in [*((f"store {n}", call) for n, call in enumerate(calls)), ("load", load)]:
+        call.then(lambda _msg, name=name: answered.append(name))
+    host.defer(False)
+    while len(answered) < 6:
+        await asyncio.sleep(0)
+    assert answered[0] == "load"
+
+
+async def test_the_answers_to_what_is_wrong(it: Any) -> None:
+    rpc = it.flux().rpc
+    for name in ("load", "validate"):
+        await fails(rpc(f"content-backing.{name}", b"short"), errno.EPROTO)
+        await fails(rpc(f"content-backing.{name}", digest(b"nosuch")), errno.ENOENT)
+    await fails(rpc("content-backing.checkpoint-get"), errno.ENOENT)
+    await fails(rpc("content-backing.checkpoint-put", {}), errno.EPROTO)
+    await fails(
+        rpc("content-backing.checkpoint-put", {"value": 1}),
+        errno.EINVAL,
+        "failed to encode checkpoint value",
+    )
+    await fails(rpc("content-backing.mark", {"epoch": 1, "hashes": ["sha1-1"]}), errno.EPROTO)
+    await fails(
+        rpc("content-backing.mark", {"epoch": 1, "hashes": ["x"] * 16385}),
+        errno.EINVAL,
+        "mark request of 16385 hashes exceeds limit of 16384",
+    )
+    sweep = {"epoch": 1, "cursor": 0, "high_water": 0, "delete_cap": 1, "window": 1}
+    for key, value in (("cursor", -1), ("high_water", -1), ("delete_cap", 0), ("window", 0)):
+        await fails(rpc("content-backing.sweep", {**sweep, key: value}), errno.EINVAL)
+    guest = it.client(userid=1234, rolemask=c.ROLE_USER)
+    await fails(guest.flux.rpc("content-backing.store", b"x"), errno.EPERM)
+
+
+async def test_garbage_is_swept(it: Any) -> None:
+    rpc = it.flux().rpc
+    for n in range(20):
+        await rpc("content-backing.store", b"%d" % n)
+    await rpc("content-backing.checkpoint-put", {"value": {}})
+    info = (await rpc("content-backing.gc-info", {"epoch": 1, "get_count": True})).json
+    assert info == {"current_epoch": 1, "high_water": 20, "candidates": 20}
+    keep = [blobref(b"%d" % n) for n in range(0, 20, 2)]
+    marked = await rpc("content-backing.mark", {"epoch": 1, "hashes": keep})
+    assert marked.json == {"marked": 10}
+    cursor, deleted = 0, []
+    while cursor < 20:
+        request = {"epoch": 1, "cursor": cursor, "high_water": 20, "delete_cap": 3, "window": 9}
+        answer = (await rpc("content-backing.sweep", request)).json
+        cursor = answer["cursor"]
+        deleted.append(answer["deleted"])
+    assert deleted == [3, 3, 3, 1]
+    for n in range(20):
+        call = rpc("content-backing.validate", digest(b"%d" % n))
+        if n % 2:
+            await fails(call, errno.ENOENT)
+        else:
+            await call
+
+
+async def test_the_statistics_are_flux_cores(it: Any) -> None:
+    await it.flux().rpc("content-backing.store", b"x")
+    await it.flux().rpc("content-backing.load", digest(b"x"))
+    await it.flux().rpc("content-backing.checkpoint-put", {"value": {"n": 1}})
+    guest = it.client(userid=1234, rolemask=c.ROLE_USER)
+    stats = (await guest.flux.rpc("content-sqlite.stats-get")).json
+    assert stats["object_count"] == 1
+    assert stats["current_epoch"] == 1
+    assert stats["dbfile_size"] > 0
+    assert stats["dbfile_free"] > 0
+    assert stats["config"] == {"journal_mode": "WAL", "synchronous": "NORMAL"}
+    assert stats["checkpoints"] == [{"id": 1, "value": {"n": 1}}]
+    for series in ("load_time", "store_time"):
+        assert list(stats[series]) == ["count", "min", "max", "mean", "stddev"]
+        assert stats[series]["count"] == 1
+    await it.flux().rpc("content-sqlite.stats-clear")
+    stats = (await it.flux().rpc("content-sqlite.stats-get")).json
+    assert stats["store_time"]["count"] == 0
+
+
+async def test_a_directory_that_will_go_is_written_without_care(
+    instance: Any, tmp_path: Path
+) -> None:
+    it = await instance(statedir=str(tmp_path), statedir_cleanup="1")
+    await it.load("content")
+    await it.load("content-sqlite")
+    stats = (await it.flux().rpc("content-sqlite.stats-get")).json
+    assert stats["config"] == {"journal_mode": "OFF", "synchronous": "OFF"}
+
+
+async def test_without_a_statedir_the_file_is_in_the_rundir(instance: Any, tmp_path: Path) -> None:
+    it = await instance()
+    await it.load("content")
+    await it.load("content-sqlite", "journal_mode=MEMORY")
+    assert (tmp_path / "content.sqlite").exists()
+
+
+async def test_a_load_that_fails_leaves_nothing_open(it: Any, tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        await it.load("content-sqlite", "name=other")
+    assert caught.value.errno == errno.EEXIST
+    await it.remove("content-sqlite")
+    await fails(
+        it.load("content-sqlite", "nosuch"), errno.EINVAL, "Unknown module option: 'nosuch'"
+    )
+    (tmp_path / "content.sqlite").write_bytes(b"no database" * 1000)
+    await fails(it.load("content-sqlite"), errno.EINVAL, "file is not a database(26)")
+    assert not [fd for fd in os.listdir("/proc/self/fd") if _is(fd, "content.sqlite")]
+
+
+def _is(fd: str, name: str) -> bool:
+    try:
+        return name in os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_changed_configuration_is_checked(it: Any) -> None:
+    reload = it.flux().rpc
+    await reload("content-sqlite.config-reload", {"content-sqlite": {"max_checkpoints": 3}})
+    await fails(
+        reload("content-sqlite.config-reload", {"content-sqlite": {"max_checkpoints": 0}}),
+        errno.EINVAL,
+        "invalid max_checkpoints config",
+    )
+
+
+async def test_a_hundred_checkpoints_keep_the_last(it: Any) -> None:
+    for n in range(20):
+        await it.flux().rpc("content.checkpoint-put", {"value": {"n": n}})
+    answer = (await it.flux().rpc("content.checkpoint-get")).json
+    assert json.dumps(answer) == json.dumps({"value": [{"n": n} for n in (19, 18, 17, 16, 15)]})
