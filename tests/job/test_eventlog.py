@@ -87,6 +87,7 @@ def test_every_log_comes_back(log: list[Event]) -> None:
     assert [from_object(event.to_object()) for event in log] == log
 
 
+@settings(max_examples=40)
 @given(events)
 def test_a_line_is_plain_json(event: Event) -> None:
     line = event.encode()
@@ -123,7 +124,7 @@ def test_offsets_start_at_the_first_event() -> None:
 def test_iso_times_have_a_zone() -> None:
     event = Event(1552593348.073045, "x")
     assert show(EventFormatter("iso", zone=UTC), event) == ["2019-03-14T19:55:48.073045Z x"]
-    assert show(EventFormatter("iso", zone=EAST), event) == ["2019-03-15T01:25:48.073045+0530 x"]
+    assert show(EventFormatter("iso", zone=EAST), event) == ["2019-03-15T01:25:48.073045+05:30 x"]
 
 
 def test_human_times_show_the_minute_once() -> None:

@@ -1,9 +1,10 @@
 import math
 
 import pytest
-from fluxcore.job.fsd import format_fsd, parse_fsd
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fluxcore.job.fsd import format_fsd, parse_fsd
 
 
 @pytest.mark.parametrize(

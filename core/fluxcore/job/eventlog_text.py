@@ -86,10 +86,9 @@ class EventFormatter:
 
     def _iso(self, timestamp: float) -> str:
         seconds = int(timestamp)
-        when = self._local(seconds)
-        offset = when.strftime("%z").replace("+0000", "Z")
         micros = int((timestamp - seconds) * 1e6)
-        return f"{when:%Y-%m-%dT%H:%M:%S}.{micros:06d}{offset}"
+        when = self._local(seconds).replace(microsecond=micros)
+        return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def _human(self, timestamp: float) -> str:
         when = self._local(int(timestamp))
