@@ -72,7 +72,7 @@ REFUSED: list[tuple[Path, Any, str, Path | None]] = [
     ((*S, "count"), 0, "node, slot, or core count must be > 0", None),
     ((*S, "count"), -1, "node, slot, or core count must be > 0", None),
     ((*S, "count"), 2**31, "count must be <= 2147483647", None),
-    ((*S, "with", 0), {"type": "gpu", "count": -1}, "Unable to determine slot size", S),
+    ((*S, "with", 0), {"type": "gpu", "count": 1}, "Unable to determine slot size", S),
     (
         (*S, "with"),
         [CORE, {"type": "gpu", "count": -1}],

@@ -107,10 +107,12 @@ def _resource(resource: object, path: Path, seen: _Seen) -> None:
         if kind in seen:
             raise JobspecError(f"{kind} resource encountered after {kind} resource", path)
         seen[kind] = resource.get("label", "")
-    if kind == "slot":
-        _slot(resource, path)
+    if kind == "slot" and "label" not in resource:
+        raise JobspecError("slots must have labels", path)
     if "with" in resource:
         _children(resource["with"], (*path, "with"), seen)
+    if kind == "slot" and not _has_core(resource):
+        raise JobspecError("Unable to determine slot size", path)
 
 
 def _resource_count(resource: dict[str, Any], kind: str, path: Path) -> None:
@@ -136,20 +138,9 @@ def _resource_count(resource: dict[str, Any], kind: str, path: Path) -> None:
         raise JobspecError(f"count must be <= {MAX_COUNT}", path)
 
 
-def _slot(slot: dict[str, Any], path: Path) -> None:
-    if "label" not in slot:
-        raise JobspecError("slots must have labels", path)
-    if not _has_core(slot):
-        raise JobspecError("Unable to determine slot size", path)
-
-
-def _has_core(resource: dict[str, Any], depth: int = 0) -> bool:
-    if resource.get("type") == "core" or depth > _MAX_DEPTH:
-        return True
-    children = resource.get("with", [])
-    if type(children) is not list:
-        return True  # which is refused as such
-    return any(type(child) is not dict or _has_core(child, depth + 1) for child in children)
+def _has_core(resource: dict[str, Any]) -> bool:
+    """True if a checked resource is a core or holds one."""
+    return resource["type"] == "core" or any(map(_has_core, resource.get("with", ())))
 
 
 def _children(children: object, path: Path, seen: _Seen) -> None:
