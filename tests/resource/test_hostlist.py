@@ -1,7 +1,7 @@
 """Hostlists: RFC 29's vectors, order and repetition kept, flux-core's compaction."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcore.resource.hostlist import Hostlist
@@ -106,6 +106,7 @@ def test_a_hostlist_is_a_sequence() -> None:
 PARTS = (["", "a", "a0", "b-"], ["1", "2", "9", "10", "09", "010", "x"], ["", "", "-x"])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(*map(st.sampled_from, PARTS)).map("".join)))
 def test_names_come_back(names: list[str]) -> None:
     assert list(Hostlist.decode(Hostlist(names).encode())) == names
