@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import tempfile
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -59,6 +58,7 @@ class Broker:
         options: BrokerOptions,
         rundir: BrokerDir,
         conf: dict[str, Any],
+        broker_uuid: str,
     ) -> None:
         self._attrs = attrs
         self._boot = boot
@@ -66,7 +66,7 @@ class Broker:
         self._dirs = [rundir]
         self._conf = conf
         self._exited = asyncio.Event()
-        self._uuid = str(uuid.uuid4())
+        self._uuid = broker_uuid
         attrs.set("broker.uuid", self._uuid)
         setup.boot_attributes(attrs, boot)
         if attrs.get("local-uri") is None:

@@ -95,7 +95,9 @@ class Module(Service):
 
     @method(".ping", role=ROLE_USER)
     def _ping(self, req: Message) -> Reply:
-        return ping_reply(req, self.rank, self.flux.cached_attr("broker.uuid"), self.flux.uuid)
+        # The way in from the broker is a hop too; for the broker's own methods it is none.
+        hops = dict.fromkeys((self.flux.cached_attr("broker.uuid"), self.flux.uuid))
+        return ping_reply(req, self.rank, *hops)
 
     @method(".stats-get", role=ROLE_ALL)
     def _stats_get(self, _req: Message) -> Reply:

@@ -68,6 +68,7 @@ class Overlay:
         self._loop = loop
         if self._sockets is None:
             return
+        self._sockets.on_refused = lambda text: self._log(LOG_ERR, text)
         self._sockets.start(loop, self.peers)
         if self.peers.parent is not None:
             self.peers.say_hello(hostname)

@@ -63,9 +63,10 @@ class Receiver(Protocol):
 class OverlaySockets:
     """The sockets of one broker: up to one each way."""
 
-    def __init__(self, keys: KeyPair, log: Callable[[str], None], io_threads: int = 1) -> None:
+    def __init__(self, keys: KeyPair, io_threads: int = 1) -> None:
         self._keys = keys
-        self._log = log
+        #: Told of frames and peers that were turned away.
+        self.on_refused: Callable[[str], None] = lambda _text: None
         self._context: zmq.Context[Any] = zmq.Context(io_threads)
         self._router: zmq.Socket[Any] | None = None
         self._dealer: zmq.Socket[Any] | None = None
@@ -82,7 +83,7 @@ class OverlaySockets:
 
         :raises OSError: the address cannot be bound
         """
-        self._auth = Authenticator(self._context, self._log)
+        self._auth = Authenticator(self._context, lambda text: self.on_refused(text))
         router = self._router = self._context.socket(zmq.ROUTER)
         _set_common(router, self._keys)
         router.router_mandatory = 1
@@ -179,7 +180,7 @@ class OverlaySockets:
             uuid = frames[0].decode()
             msg = tbon.decode(frames[-1])
         except (WireError, UnicodeDecodeError) as exc:
-            self._log(f"dropped a frame from a child: {exc}")
+            self.on_refused(f"dropped a frame from a child: {exc}")
             return
         self._receiver.from_child(uuid, msg)
 
@@ -190,7 +191,7 @@ class OverlaySockets:
         try:
             msg = tbon.decode(frame)
         except WireError as exc:
-            self._log(f"dropped a frame from the parent: {exc}")
+            self.on_refused(f"dropped a frame from the parent: {exc}")
             return
         self._receiver.from_parent(msg)
 

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from fluxcore.broker.modhost.loader import Loader, Source
 from fluxcore.handle.aio import Flux
@@ -48,7 +49,8 @@ async def serve(fd: int, path: str) -> None:
     flux.on_close(stream.close)
     factory = _factory_of(path)
     life = loop.create_task(ModuleRunner(flux, factory, hello["args"], hello["conf"]).run())
-    await asyncio.wait([life, lost], return_when=asyncio.FIRST_COMPLETED)
+    either: list[asyncio.Future[Any]] = [life, lost]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     life.cancel()
     await flux.close()
 

@@ -1,0 +1,134 @@
+"""Bootstrap: a broker finds its place and its neighbours (CONTRACTS B12)."""
+
+import errno
+import json
+import socket
+from typing import Any, Final
+
+from fluxcore.bootstrap.pmi_client import PmiClient
+from fluxcore.broker.attributes import Attributes
+from fluxcore.broker.options import BootInfo
+from fluxcore.handle.errors import rpc_error
+from fluxcore.overlay.sockets import KeyPair, OverlaySockets
+from fluxcore.overlay.topology import Topology
+
+_DEFAULT_TOPO: Final = "kary:32"
+
+#: Keys that a PMI server may have put in advance, and the attributes they become.
+_PREPUT: Final = {"flux.instance-level": "instance-level", "flux.taskmap": "broker.mapping"}
+#: The hosts of all ranks, from a server that knows them; else they are gathered.
+HOSTS_KEY: Final = "flux.hostlist"
+
+
+def boot_single(attrs: Attributes) -> BootInfo:
+    """An instance of this one broker."""
+    topology = Topology.parse(_topo_uri(attrs), 1)
+    attrs.set("broker.mapping", "[[0,1,1,1]]")
+    return BootInfo(0, 1, topology, [attrs["hostname"]])
+
+
+def boot_pmi(attrs: Attributes, uuid: str, pmi: PmiClient, rank: int, size: int) -> BootInfo:
+    """A broker among ``size`` that the same PMI server has started.
+
+    Each puts a business card (host, public key, URIs) under its rank; after a barrier the cards
+    of the parent and the children are looked at.
+
+    :raises OSError: the exchange fails, or an attribute is wrong
+    """
+    topology = Topology.parse(_topo_uri(attrs), size)
+    boot = BootInfo(rank, size, topology, [attrs["hostname"]], method="simple")
+    for key, name in _PREPUT.items():
+        value = pmi.get(key)
+        if value is not None:
+            boot.attrs[name] = value
+    if size > 1:
+        boot.sockets = _exchange(attrs, uuid, pmi, boot)
+        boot.hosts = _hosts(pmi, size)
+    pmi.barrier()
+    pmi.finalize()
+    return boot
+
+
+def _topo_uri(attrs: Attributes) -> str:
+    fanout = attrs.get("tbon.fanout")
+    return attrs.setdefault("tbon.topo", f"kary:{fanout}" if fanout else _DEFAULT_TOPO)
+
+
+def _exchange(attrs: Attributes, uuid: str, pmi: PmiClient, boot: BootInfo) -> OverlaySockets:
+    keys = KeyPair.generate()
+    sockets = OverlaySockets(keys, io_threads=_io_threads(attrs))
+    children = boot.topology.children(boot.rank)
+    uris = []
+    if children:
+        attrs.set("tbon.endpoint", sockets.bind(_endpoint(attrs, boot)))
+        uris.append(attrs["tbon.endpoint"])
+    card = {"host": attrs["hostname"], "pubkey": keys.public, "uri": uris}
+    pmi.put(str(boot.rank), json.dumps(card, separators=(",", ":")))
+    pmi.barrier()
+    for child in children:
+        sockets.allow(_card(pmi, child)["pubkey"])
+    parent = boot.topology.parent(boot.rank)
+    if parent is not None:
+        above = _card(pmi, parent)
+        attrs.set("tbon.parent-endpoint", above["uri"][0])
+        sockets.connect(above["uri"][0], above["pubkey"], uuid)
+    return sockets
+
+
+def _io_threads(attrs: Attributes) -> int:
+    text = attrs.setdefault("tbon.zmq_io_threads", "1")
+    if not text.isdigit() or int(text) < 1:
+        text = "tbon.zmq_io_threads: value must be an integer >= 1"
+        raise rpc_error(errno.EINVAL, text)
+    return int(text)
+
+
+def _card(pmi: PmiClient, rank: int) -> dict[str, Any]:
+    text = pmi.get(str(rank))
+    if text is None:
+        raise rpc_error(errno.EPROTO, f"rank {rank} has put no business card")
+    try:
+        card = json.loads(text)
+    except ValueError as exc:
+        raise rpc_error(errno.EPROTO, f"bizcard decode error: {exc}") from None
+    if not isinstance(card, dict) or not {"host", "pubkey", "uri"} <= card.keys():
+        raise rpc_error(errno.EPROTO, "bizcard decode error: a key is missing")
+    return card
+
+
+def _hosts(pmi: PmiClient, size: int) -> list[str]:
+    from fluxcore.resource.hostlist import Hostlist
+
+    known = pmi.get(HOSTS_KEY)
+    if known is not None:
+        hosts = list(Hostlist.decode(known))
+        if len(hosts) == size:
+            return hosts
+    return [str(_card(pmi, rank)["host"]) for rank in range(size)]
+
+
+def _endpoint(attrs: Attributes, boot: BootInfo) -> str:
+    """Where to listen: in the rundir if every broker is on this machine, else on TCP."""
+    one_node = _single_node(boot.attrs.get("broker.mapping"))
+    if attrs.setdefault("tbon.prefertcp", "0") == "0" and one_node:
+        return f"ipc://{attrs['rundir']}/tbon-{boot.rank}"
+    return f"tcp://{_own_address()}:*"
+
+
+def _single_node(mapping: str | None) -> bool:
+    """True if a task map (RFC 34) has every rank on one node."""
+    try:
+        blocks = json.loads(mapping or "[]")
+        return len(blocks) == 1 and blocks[0][0] == 0 and blocks[0][1] == 1
+    except (ValueError, TypeError, LookupError):
+        return False
+
+
+def _own_address() -> str:
+    """The address that the default route leaves from; the loopback if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address: nothing is sent
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
