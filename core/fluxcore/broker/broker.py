@@ -66,6 +66,8 @@ class Broker:
         self._dirs = [rundir]
         self._conf = conf
         self._exited = asyncio.Event()
+        #: Set once the local connector accepts connections.
+        self.listening = asyncio.Event()
         self._uuid = broker_uuid
         attrs.set("broker.uuid", self._uuid)
         setup.boot_attributes(attrs, boot)
@@ -75,11 +77,15 @@ class Broker:
             self._dirs.append(BrokerDir(attrs, "statedir", _STATE_PARENT))
         self._levels = setup.log_levels(attrs)
 
-    async def run(self) -> int:
-        """Live from load-builtins to exit; the exit code."""
+    async def run(self, *, signals: bool = True) -> int:
+        """Live from load-builtins to exit; the exit code.
+
+        :param signals: let signals to this process reach the broker
+        """
         loop = asyncio.get_running_loop()
         self._assemble(loop)
-        install_signal_handlers(loop, self._control)
+        if signals:
+            install_signal_handlers(loop, self._control)
         try:
             self._control.start()
             await self._exited.wait()
@@ -217,6 +223,7 @@ class Broker:
         self._overlay.start(self._flux.loop, self._attrs["hostname"])
         for name in _BUILTINS:
             await self._host.load(LoadRequest(name))
+        self.listening.set()
 
     async def _unload_builtins(self) -> None:
         for name in reversed(_BUILTINS):

@@ -1,0 +1,27 @@
+"""Fixtures for every test."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from support.instance import LocalInstance, local
+
+#: Makes an in-process instance of so many brokers.
+MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A new folder whose path is short enough for sockets, as pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="flux-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def local_instance(short_path: Path) -> MakeLocal:
+    """``async with local_instance(4) as inst:`` brokers on the test's loop."""
+    return lambda size, **options: local(size, short_path, **options)

@@ -1,0 +1,1 @@
+"""Tools that the tests share: instances in one line, and leak checks."""

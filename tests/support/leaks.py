@@ -1,0 +1,46 @@
+"""What must not be left behind: processes, threads, descriptors, files."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def descriptors() -> dict[int, str]:
+    """This process's open descriptors and what each is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:
+            continue  # the descriptor of the listing itself
+    return found
+
+
+def processes_with(mark: str) -> list[str]:
+    """The command lines of the processes whose environment holds ``mark``."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if command:  # a zombie has none
+                    found.append(f"{folder.name}: {command}")
+        except OSError:
+            continue  # it has just ended, or is not ours
+    return found
+
+
+@contextmanager
+def no_leaks() -> Iterator[None]:
+    """Fails if the block leaves a descriptor or a thread of this process behind."""
+    before, threads = descriptors(), set(threading.enumerate())
+    yield
+    left = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
+    assert not left, f"descriptors left open: {left}"
+    more = [thread.name for thread in threading.enumerate() if thread not in threads]
+    more = [name for name in more if not name.startswith("asyncio_")]  # the loop's executor
+    assert not more, f"threads left running: {more}"
