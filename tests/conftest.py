@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+
 from support.instance import LocalInstance, local
 
 #: Makes an in-process instance of so many brokers.

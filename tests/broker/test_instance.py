@@ -1,9 +1,6 @@
 """A whole instance: it comes up, answers and goes down without a trace."""
 
 import pytest
-from support.instance import start
-
-from conftest import MakeLocal  # noqa: F401
 
 NO_RC = {"broker.rc1_path": "", "broker.rc3_path": ""}
 

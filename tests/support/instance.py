@@ -1,8 +1,8 @@
 """Instances for tests.
 
-``with start(4) as inst:`` is a real one: ``flux start -s 4`` with its processes, sockets and files,
-of which nothing may be left when the block ends. ``async with local(4) as inst:`` is four brokers on
-the test's own loop, with real sockets between them: quicker, and as real for a service.
+``with start(4) as inst:`` is a real one: ``flux start -s 4`` with its processes, sockets and
+files, of which nothing may be left when the block ends. ``async with local(4) as inst:`` is four
+brokers on the test's own loop, with real sockets between them: quicker, as real for a service.
 """
 
 import asyncio
