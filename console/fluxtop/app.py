@@ -1,5 +1,6 @@
 """The console: the dashboard, the lines above and below it, and what goes between panes."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class FluxTop(App[None]):
     TITLE = "fluxtop"
     BINDINGS = bindings("app")
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (20, "-high")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, desk: Desk, *, css: Path, themes: Mapping[str, Theme], theme: str) -> None:
         super().__init__(css_path=css)
@@ -63,6 +65,8 @@ class FluxTop(App[None]):
         self._facts = HeaderFacts(
             desk.source.connection, embedded=desk.embedded, read_only=desk.read_only
         )
+        #: The last few round trips. The shortest is shown: the others tell how busy we are.
+        self._latencies: deque[float] = deque(maxlen=5)
         self._header = Bar(glyphs=desk.glyphs, id="header")
         self._strip = Bar(glyphs=desk.glyphs, id="strip")
         self._footer = Bar(glyphs=desk.glyphs, id="footer")
@@ -133,7 +137,9 @@ class FluxTop(App[None]):
             assert isinstance(modules, ModulesPane)
             modules.set_size(message.size)
         elif isinstance(message, State):
-            self._facts = replace(self._facts, state=message)
+            self._latencies.append(message.latency)
+            state = replace(message, latency=min(self._latencies))
+            self._facts = replace(self._facts, state=state)
         elif isinstance(message, Pulse):
             self._facts = replace(self._facts, beat=self.desk.clock())
         self._tell()
@@ -157,8 +163,12 @@ class FluxTop(App[None]):
         return self.focused is not None and self.focused.check_consume_key(key, character)
 
     def _scopes(self) -> Iterator[tuple[str, Context]]:
-        """The scopes whose keys work now, the innermost first."""
-        if not self.dashboard.is_attached or self.dashboard.current not in self._mounted():
+        """The scopes whose keys work now, the innermost first; none while a question is asked."""
+        if (
+            len(self.screen_stack) > 1
+            or not self.dashboard.is_attached
+            or self.dashboard.current not in self._mounted()
+        ):
             return
         pane = self.dashboard.pane
         yield pane.ID, pane.context()
@@ -225,10 +235,10 @@ class FluxTop(App[None]):
         """Edit the jobspec of a job."""
         from fluxtop.panes.jobspec import JobspecPane
 
-        self.go("jobspec")
         pane = self.dashboard.get("jobspec")
         assert isinstance(pane, JobspecPane)
-        self.call_after_refresh(pane.edit, event.jobspec)
+        pane.edit(event.jobspec)
+        self.go("jobspec")
 
     def _open_job(self, job: int) -> None:
         from fluxtop.panes.job import JobPane
@@ -329,6 +339,9 @@ class FluxTop(App[None]):
         self.theme = name or self._themes[(at + 1) % len(self._themes)]
 
     def action_app_screenshot(self) -> None:
-        """Save the screen as SVG."""
+        """Save the screen as SVG, once the command line is off it."""
+        self.call_after_refresh(self._save_screen)
+
+    def _save_screen(self) -> None:
         path = self.save_screenshot(path=".")
         self.notify(f"saved {path}", markup=False)

@@ -13,7 +13,8 @@ class Column:
     """A column of a table.
 
     ``width`` is what it needs at least, ``flex`` its share of what is left over (0: it never
-    grows), ``drop`` when it gives way in a narrow table: the highest goes first, 0 never.
+    grows), ``drop`` when it gives way in a narrow table: those with the highest go first and
+    together, 0 never goes.
     """
 
     id: str
@@ -28,7 +29,8 @@ def fit(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     """The columns that fit into ``width`` cells, each with the width it gets."""
     kept = list(columns)
     while _needed(kept) > width and any(column.drop for column in kept):
-        kept.remove(max(kept, key=lambda column: column.drop))
+        last = max(column.drop for column in kept)
+        kept = [column for column in kept if column.drop != last]
     spare = max(width - _needed(kept), 0)
     shares = sum(column.flex for column in kept)
     fitted = []

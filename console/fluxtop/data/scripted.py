@@ -44,6 +44,10 @@ class ScriptedSource:
                 for message in messages:
                     watch.sink(message)
 
+    def said(self, subject: Subject[M]) -> list[M | Trouble]:
+        """What was said about ``subject``."""
+        return list(self._said.get(subject, ()))
+
     def forget(self, subject: Subject[M]) -> None:
         """Say what was said about ``subject`` to nobody any more."""
         self._said.pop(subject, None)
@@ -76,9 +80,14 @@ class ScriptedSource:
         """Tell what is said about ``subject``."""
         watch = _ScriptedWatch(self, subject, sink)
         self._watches.append(watch)
-        for message in list(self._said.get(subject, ())):
-            sink(message)
+        # As with a live source, nothing is told before the caller has its watch.
+        asyncio.get_running_loop().call_soon(self._catch_up, watch)
         return watch
+
+    def _catch_up(self, watch: "_ScriptedWatch") -> None:
+        for message in list(self._said.get(watch.subject, ())):
+            if watch in self._watches:
+                watch.sink(message)
 
     def drop(self, watch: "_ScriptedWatch") -> None:
         """Tell it no more (called by the watch)."""

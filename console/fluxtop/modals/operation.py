@@ -82,12 +82,12 @@ class OperationModal(ModalScreen[object]):
         with Vertical(id="operation") as box:
             box.border_title = Content(question.title)
             box.border_subtitle = Content("enter: do it   esc: leave")
+            yield Label(id="command")
             if question.note:
                 yield Label(Content(question.note), classes="note")
             for field in self._fields():
                 yield Label(Content(field.hint), classes="hint")
                 yield Input(field.value, id=f"field-{field.name}", compact=True)
-            yield Label(id="command")
             yield Label(id="outcome")
 
     def _fields(self) -> tuple[Field, ...]:

@@ -205,9 +205,17 @@ class JobPane(Pane):
 
     def action_job_edit(self) -> None:
         """Edit its jobspec."""
-        text = self._documents.get("jobspec")
-        if text is not None:
-            self.post_message(self.EditAsked("\n".join(text)))
+        if self._jobid is not None:
+            self.run_worker(self._edit())
+
+    async def _edit(self) -> None:
+        if "jobspec" not in self._parsed:
+            await self._read("jobspec")
+        text = "\n".join(self._documents["jobspec"])
+        if "jobspec" in self._parsed:
+            self.post_message(self.EditAsked(text))
+        else:
+            self.notify(text, severity="error", markup=False)
 
     def action_job_cancel(self) -> None:
         """Cancel it."""

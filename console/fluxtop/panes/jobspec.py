@@ -52,6 +52,8 @@ class JobspecPane(Pane, can_focus=True):
         self._saving: Timer | None = None
         self._submitting = False
         self._last = ""
+        #: The text to begin with, if it was given before there was an editor.
+        self._given = ""
 
     def compose(self) -> ComposeResult:
         """The editor, and what is to be said about what is in it."""
@@ -61,23 +63,26 @@ class JobspecPane(Pane, can_focus=True):
 
     def on_mount(self) -> None:
         """Go on where the user was, or begin with the template."""
+        text = self._given or self._draft() or template(_COMMAND)
+        self._editor.load_text(text)
+        self._set_language(text)
+
+    def _draft(self) -> str | None:
         try:
-            draft = self.desk.drafts.load(DRAFT)
+            return self.desk.drafts.load(DRAFT)
         except (OSError, UnicodeDecodeError) as exc:
-            draft = None
             self.notify(f"the draft is lost: {exc}", severity="error", markup=False)
-        self._put(draft if draft is not None else template(_COMMAND))
+            return None
 
     # -- the text --------------------------------------------------------------------------
 
     def edit(self, text: str) -> None:
         """Edit another jobspec; undo brings back what was there."""
+        if not self.is_mounted:
+            self._given = text
+            return
         self._editor.replace(text, (0, 0), self._editor.document.end)
         self._editor.move_cursor((0, 0))
-        self._set_language(text)
-
-    def _put(self, text: str) -> None:
-        self._editor.load_text(text)
         self._set_language(text)
 
     def _set_language(self, text: str) -> None:

@@ -1,0 +1,239 @@
+"""A small instance in a script: what every pane shows in these tests."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from fluxcore.handle.logline import LogEntry
+from fluxcore.job import states
+from fluxcore.job.eventlog import Event
+from fluxcore.job.output import Data, Header
+from fluxcore.resource.hostlist import Hostlist
+from fluxtop.data.instance import Instance, InstanceWatch, Pulse, State
+from fluxtop.data.job import Happened, JobWatch, OutputWatch, Printed
+from fluxtop.data.jobs import Job, JobList, JobsWatch
+from fluxtop.data.kvs import PRIMARY, Directories, Entry, KeyWatch, Listing, Root
+from fluxtop.data.log import LogBatch, LogWatch
+from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf, SearchPath
+from fluxtop.data.scripted import ScriptedSource
+from fluxtop.data.tbon import Health, HealthWatch, Subtree, Topology, TopologyWatch
+
+HERE = Path(__file__).parent
+NOW = 1795346760.0
+MODULES = "/usr/lib/flux/modules"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A whole application runs in each of these tests."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.slow)
+
+
+def module(name: str, idle: int, *services: str, status: int = 1, queue: int = 0) -> ModuleRow:
+    return ModuleRow(name, f"{MODULES}/{name}.so", idle, status, services, 0, queue)
+
+
+RANK_0 = (
+    replace(module("config", 754), path="builtin"),
+    module("content", 1),
+    module("content-sqlite", 3, "content-backing"),
+    module("heartbeat", 0),
+    module("job-ingest", 42),
+    module("job-manager", 0, queue=120),
+    module("kvs", 0),
+    module("kvs-watch", 9),
+    module("resource", 65),
+    module("sched-simple", 12, "feasibility", "sched", status=0),
+)
+
+JOBS = (
+    Job(
+        id=13336259330048,
+        userid=0,
+        name="train",
+        state=states.RUN,
+        ntasks=8,
+        nnodes=2,
+        ranks="2-3",
+        nodelist="node[2-3]",
+        t_submit=NOW - 90,
+        t_run=NOW - 75,
+    ),
+    Job(id=13331964362752, userid=0, name="wait", state=states.SCHED, ntasks=64),
+    Job(
+        id=13324213288960,
+        userid=0,
+        name="true",
+        state=states.INACTIVE,
+        result=states.FAILED,
+        ntasks=100,
+        exception="alloc",
+        note="unsatisfiable request",
+    ),
+    Job(
+        id=13320069316608,
+        userid=0,
+        name="false",
+        state=states.INACTIVE,
+        result=states.FAILED,
+        ntasks=1,
+        nnodes=1,
+        ranks="0",
+        nodelist="node0",
+        t_run=NOW - 700,
+        t_end=NOW - 699.5,
+        status=256,
+    ),
+    Job(
+        id=13315589799936,
+        userid=0,
+        name="echo",
+        state=states.INACTIVE,
+        result=states.COMPLETED,
+        ntasks=2,
+        nnodes=2,
+        ranks="0-1",
+        nodelist="node[0-1]",
+        t_run=NOW - 800,
+        t_end=NOW - 799.9,
+        status=0,
+    ),
+)
+
+EVENTS = (
+    Event(NOW - 90.0, "submit", {"userid": 0, "urgency": 16, "flags": 0, "version": 1}),
+    Event(NOW - 89.99, "validate"),
+    Event(NOW - 89.98, "depend"),
+    Event(NOW - 89.97, "priority", {"priority": 16}),
+    Event(NOW - 75.0, "alloc", {"annotations": {"sched": {"resource_summary": "rank[2-3]"}}}),
+    Event(NOW - 74.9, "start"),
+)
+
+
+def log_line(text: str, app: str = "broker", severity: int = 6, second: int = 0) -> LogEntry:
+    return LogEntry(severity, f"2026-11-22T11:25:{second:02d}.000000Z", "0", app, text)
+
+
+LOG = (
+    log_line("insmod heartbeat", severity=7),
+    log_line("ready: queue-depth=8", "sched-simple", second=1),
+    log_line("online: node[0-3] (ranks 0-3)", second=2),
+    log_line("node2 has been unresponsive for 35s", "overlay", 4, second=30),
+    log_line("job ƒ73Kca1XV: lost contact", "job-exec", 3, second=31),
+)
+
+
+def tell(source: ScriptedSource) -> ScriptedSource:
+    """Say everything that the dashboard asks for."""
+    source.say(
+        InstanceWatch(),
+        Instance(0, 4, 0, "/", "0.88.0", NOW - 3700),
+        State("run", 3690.0, 0.0004),
+        Pulse(1850),
+    )
+    source.say(TopologyWatch(), Topology((-1, 0, 0, 0), Hostlist.decode("node[0-3]")))
+    full = [Subtree(rank, "full", 3690.0) for rank in range(4)]
+    source.say(HealthWatch(0), Health(full[0], tuple(full[1:])))
+    source.say(ModulesOf(0), ModuleList(0, RANK_0))
+    source.say(ModulesOf(1), ModuleList(1, RANK_0[3:5]))
+    root = Listing(
+        ".",
+        (
+            Entry("admin", "dir"),
+            Entry("greeting", "value", size=11),
+            Entry("job", "dir"),
+            Entry("latest", "link", target="resource.R"),
+            Entry("resource", "dir"),
+        ),
+    )
+    resource = Listing(
+        "resource", (Entry("R", "value", blobs=1), Entry("eventlog", "value", blobs=7))
+    )
+    source.say(Directories(PRIMARY, frozenset({"."})), Root("sha1-a", 42), root)
+    source.say(Directories(PRIMARY, frozenset({".", "resource"})), root, resource)
+    source.say(KeyWatch(PRIMARY, "greeting"), b"hello \xf0\x9f\xa5\x94")
+    source.say(
+        KeyWatch(PRIMARY, "resource.R"),
+        b'{"version":1,"execution":{"R_lite":[{"rank":"0-3","children":{"core":"0-1"}}],'
+        b'"starttime":0.0,"nodelist":["node[0-3]"]}}',
+    )
+    source.say(JobsWatch(), JobList(JOBS))
+    source.say(LogWatch(0), LogBatch(True, LOG))
+    source.say(JobWatch(JOBS[0].id), Happened(True, EVENTS))
+    source.say(
+        OutputWatch(JOBS[0].id),
+        Printed(
+            True,
+            (
+                Header({"stdout": "UTF-8"}, {"stdout": 8}),
+                Data("stdout", "0", b"epoch 1\nepoch"),
+                Data("stderr", "3", b"warning: slow\n"),
+                Data("stdout", "0", b" 2\n"),
+            ),
+        ),
+    )
+    source.answer(SearchPath, lambda _operation: MODULES)
+    return source
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    return tell(ScriptedSource("local:///run/flux/local"))
+
+
+@pytest.fixture
+def another_source() -> ScriptedSource:
+    return tell(ScriptedSource("local:///run/flux/local"))
+
+
+@pytest.fixture
+async def pilot(make_app, source, see) -> AsyncIterator[Pilot]:
+    """The console on 120 by 40 cells, when everything is there."""
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        await see(pilot, "rank 0, 10 modules", "lost contact", "latest -> resource.R")
+        yield pilot
+
+
+def screen_of(pilot: Pilot) -> str:
+    """What is on the screen, line by line, as a user reads it."""
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join(line.text.rstrip() for line in lines)
+
+
+@pytest.fixture
+def screen_text() -> Callable[[Pilot], str]:
+    return screen_of
+
+
+@pytest.fixture
+def see() -> Callable[..., Awaitable[str]]:
+    """Wait until texts are on the screen; the screen."""
+
+    async def wait(pilot: Pilot, *texts: str) -> str:
+        for _ in range(200):
+            await pilot.pause()
+            screen = screen_of(pilot)
+            if all(text in screen for text in texts):
+                return screen
+        missing = [text for text in texts if text not in screen]
+        raise AssertionError(f"{missing} not on the screen:\n{screen}")
+
+    return wait
+
+
+@pytest.fixture
+def until() -> Callable[..., Awaitable[None]]:
+    """Wait until something is true."""
+
+    async def wait(pilot: Pilot, true: Callable[[], bool]) -> None:
+        for _ in range(200):
+            await pilot.pause()
+            if true():
+                return
+        raise AssertionError("it never came true")
+
+    return wait
