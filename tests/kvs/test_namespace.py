@@ -64,7 +64,14 @@ def test_a_removed_namespace_is_gone_when_nobody_waits_for_it(table: Namespaces[
         assert table.reap() == []
         release()
     assert table.reap() == ["n"]
-    assert table.create("n", 100, 0, ROOT).rootseq == 0
+    assert table.find("n") is None
+
+
+def test_the_name_of_an_idle_removed_namespace_is_free(table: Namespaces[str]) -> None:
+    table.need("n", None).set_root(ROOT, 5)
+    table.remove("n")
+    assert table.create("n", 200, 0, ROOT).rootseq == 0
+    assert table.need("n", 200).owner == 200
 
 
 def test_removing_an_unknown_namespace_is_no_error(table: Namespaces[str]) -> None:

@@ -95,8 +95,11 @@ def fetch(cache: ObjectCache, refs: list[str]) -> Machine[list[Stored]]:
     if missing:
         blobs = yield NeedBlobs(tuple(missing))
         for ref in missing:
-            found[ref] = Stored(blobs[ref])
-            cache.store(ref, found[ref])
+            stored = cache.get(ref)  # somebody else may have asked for it too
+            if stored is None:
+                stored = Stored(blobs[ref])
+                cache.store(ref, stored)
+            found[ref] = stored
     return [found[ref] for ref in refs]
 
 

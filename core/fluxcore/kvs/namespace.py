@@ -30,6 +30,9 @@ class VersionWaiters(Generic[R]):
     def __len__(self) -> int:
         return len(self._heap)
 
+    def __iter__(self) -> Iterator[R]:
+        return (request for _, _, request in self._heap)
+
     def add(self, rootseq: int, request: R) -> None:
         """Let ``request`` wait for ``rootseq``."""
         self._count += 1
@@ -60,6 +63,7 @@ class Namespace(Generic[R]):
     __slots__ = (
         "commits",
         "flags",
+        "known_stores",
         "name",
         "owner",
         "queue",
@@ -83,6 +87,8 @@ class Namespace(Generic[R]):
         #: Commit requests made on this rank and not answered, by transaction name.
         self.commits: dict[str, R] = {}
         self.queue = CommitQueue()
+        #: How many blobs were stored that were in the cache already.
+        self.known_stores = 0
 
     def check_user(self, userid: int | None) -> None:
         """Let in its owner and, as None, the owner of the instance.
@@ -146,10 +152,10 @@ class Namespaces(Generic[R]):
     ) -> Namespace[R]:
         """Make namespace ``name``.
 
-        :raises OSError: EEXIST, there is one, perhaps one that is still being removed
+        :raises OSError: EEXIST, there is one, perhaps one that was removed and is waited for
         """
         old = self._table.get(name)
-        if old is not None:
+        if old is not None and not (old.removed and old.idle):
             raise kvs_error(errno.EEXIST, _BEING_REMOVED if old.removed else None)
         namespace = self._table[name] = Namespace(name, owner, flags, rootref, rootseq)
         return namespace
@@ -166,6 +172,10 @@ class Namespaces(Generic[R]):
         if namespace is not None:
             namespace.removed = True
         return namespace
+
+    def forget(self, name: str) -> None:
+        """Know ``name`` no more; it may be asked for again."""
+        del self._table[name]
 
     def reap(self) -> list[str]:
         """Drop the removed namespaces that are idle; their names."""

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from fluxcore.handle.aio import Flux
 from fluxcore.kvs.blobref import blobref
+from fluxcore.modules.content_sqlite import ContentSqlite
 from fluxcore.wire import constants as c
+from fluxcore.wire.message import Message, request, response
 
 
 def digest(blob: bytes) -> bytes:
@@ -63,19 +66,31 @@ async def test_what_is_answered_is_in_the_file(it: Any, tmp_path: Path) -> None:
     copy.close()
 
 
-async def test_a_batch_is_one_transaction(it: Any) -> None:
-    """What waits when the thread wakes up is written and answered together."""
-    host = it.brokers[0].host.by_name("content-sqlite")
-    host.defer(True)
-    calls = [it.flux().rpc("content-backing.store", b"%d" % n) for n in range(5)]
-    load = it.flux().rpc("content-backing.load", digest(b"3"))
-    answered: list[str] = []
-    for name, call in [*((f"store {n}", call) for n, call in enumerate(calls)), ("load", load)]:
-        call.then(lambda _msg, name=name: answered.append(name))
-    host.defer(False)
-    while len(answered) < 6:
-        await asyncio.sleep(0)
-    assert answered[0] == "load"
+async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
+    """What comes in one loop turn is one transaction; a load does not wait for its end."""
+    sent: list[Message] = []
+    answers = {"attr.get": {"value": str(tmp_path), "flags": 0}}
+
+    def send(msg: Message) -> None:
+        if msg.type == c.REQUEST and not msg.noresponse:
+            flux.receive(response(msg, answers.get(msg.topic or "")))
+        else:
+            sent.append(msg)
+
+    attrs = {"rank": "0", "size": "1", "content.hash": "sha1"}
+    flux = Flux(send, name="content-sqlite", attrs=attrs)
+    module = ContentSqlite(flux, ["journal_mode=WAL"])
+    module.bind(flux.core, "content-sqlite")
+    await module.start()
+    sent.clear()
+    for n in range(5):
+        flux.receive(request("content-backing.store", b"%d" % n, rolemask=c.ROLE_OWNER))
+    flux.receive(request("content-backing.load", digest(b"3"), rolemask=c.ROLE_OWNER))
+    assert [(msg.topic, msg.data) for msg in sent] == [("content-backing.load", b"3")]
+    await asyncio.sleep(0)
+    assert [msg.data for msg in sent[1:]] == [digest(b"%d" % n) for n in range(5)]
+    await module.stop()
+    await flux.close()
 
 
 async def test_the_answers_to_what_is_wrong(it: Any) -> None:
