@@ -12,6 +12,7 @@ to a finished watcher returns none.
 
 import errno
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ class Root:
 
     rootref: str
     rootseq: int
-    keys: frozenset[str] = frozenset()
+    keys: Collection[str] = ()
 
 
 @dataclass(slots=True, eq=False)
