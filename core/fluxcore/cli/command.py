@@ -5,6 +5,7 @@ its commands and where they are, and imports only the one that is asked for.
 """
 
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -131,12 +132,10 @@ def plain_text(exc: OSError) -> str:
 
 
 def stdout_works() -> bool:
-    """False if nobody reads what we write any more."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return False
-    return True
+    """False if stdout is a pipe that nobody reads any more."""
+    poller = select.poll()
+    poller.register(sys.stdout.fileno(), 0)
+    return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(0))
 
 
 def _check_text(args: Sequence[str]) -> None:

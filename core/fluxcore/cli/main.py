@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fluxcore.cli.command import Command, load, stdout_works
+from fluxcore.cli.command import Command, error_text, load, stdout_works
 from fluxcore.cli.commands import COMMANDS, SECTIONS
 from fluxcore.cli.errors import CommandError, UsageError
 from fluxcore.cli.help import format_commands
@@ -95,23 +95,40 @@ def own_folder_first(path: str, program: str) -> str:
 
 def main() -> int:
     """The entry point of ``flux``; its exit code."""
+    _open_standard_files()
     os.environ["PATH"] = own_folder_first(os.environ.get("PATH", ""), sys.argv[0])
     try:
         status = FluxCommand()(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
+        _discard_output()
         return _die(signal.SIGINT)
-    except BrokenPipeError:
-        if stdout_works():
-            raise
-        return _die(signal.SIGPIPE)
+    except OSError as exc:
+        broken = isinstance(exc, BrokenPipeError) and not stdout_works()
+        _discard_output()
+        if broken:
+            return _die(signal.SIGPIPE)
+        sys.stderr.write(f"flux: {error_text(exc)}\n")
+        return 1
     return status
+
+
+def _open_standard_files() -> None:
+    """Fill the places of those that are closed, lest another file be taken for one of them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it is for good
+
+
+def _discard_output() -> None:
+    """Let what is still to be written go nowhere."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
 
 
 def _die(signum: signal.Signals) -> int:
     """End as a program does that knows nothing of the signal: the shell sees what happened."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
     return 128 + signum

@@ -1,0 +1,78 @@
+"""The lines that ``flux job attach`` writes about a job (CONTRACTS D14)."""
+
+import json
+import os
+import signal
+from typing import Any, Final
+
+from fluxcore.job.eventlog import Event
+from fluxcore.job.output import Log, Redirect
+
+#: What comes before a message of the shell, by its syslog level.
+_LEVELS: Final = ("FATAL", "FATAL", "FATAL", "ERROR", " WARN", "", "DEBUG", "TRACE")
+
+
+def event_line(event: Event, start: float, prefix: str) -> str:
+    """An event: seconds since ``start``, its name, and its context as JSON."""
+    context = ""
+    if event.context is not None:
+        context = " " + json.dumps(event.context, separators=(",", ":"), ensure_ascii=False)
+    return f"{event.timestamp - start:.3f}s: {prefix}.{event.name}{context}\n"
+
+
+def exception_line(event: Event, start: float, jobid: str) -> str:
+    """An exception: when, of which job, its type, severity and note."""
+    context = event.context or {}
+    return (
+        f"{event.timestamp - start:.3f}s: job.exception {jobid} type={context.get('type')}"
+        f" severity={context.get('severity')} {context.get('note', '')}\n"
+    )
+
+
+def redirect_line(redirect: Redirect) -> str:
+    """Where the output of some tasks has gone."""
+    path = f" to {redirect.path}" if redirect.path else ""
+    return f"{redirect.rank}: {redirect.stream} redirected{path}\n"
+
+
+def log_line(log: Log, seconds: float, *, verbose: bool) -> str:
+    """A message of the shell, ``seconds`` after the job was submitted."""
+    head = f"{seconds:.3f}s: flux-shell"
+    if log.rank >= 0:
+        head += f"[{log.rank}]"
+    level = _LEVELS[log.level] if 0 <= log.level < len(_LEVELS) else ""
+    parts = [head, level, log.component or ""]
+    if verbose and log.file:
+        parts.append(f"{log.file}:{log.line}" if log.line else log.file)
+    return ": ".join([part for part in [*parts, log.message] if part]) + "\n"
+
+
+def exec_log_line(context: dict[str, Any], seconds: float) -> str:
+    """What goes before a message that the exec system caught for a job."""
+    names = f"{context.get('component')}[{context.get('rank')}]: {context.get('stream')}"
+    return f"{seconds:.3f}s: {names}: "
+
+
+def exit_status(status: int) -> tuple[int, str]:
+    """The exit code that a job's wait status means, and what to say of it.
+
+    A shell that was killed by signal N gives 128+N, like tasks that were; of success there is
+    nothing to say.
+    """
+    if os.WIFSIGNALED(status):
+        signum = os.WTERMSIG(status)
+        return 128 + signum, f"job shell {signal_text(signum)}"
+    if not os.WIFEXITED(status):
+        return 1, f"unexpected wait(2) status {status}"
+    code = os.WEXITSTATUS(status)
+    if code > 128:
+        return code, f"task(s) {signal_text(code - 128)}"
+    return code, f"task(s) exited with exit code {code}" if code else ""
+
+
+def signal_text(signum: int) -> str:
+    """A signal in words, as strsignal(3) has it."""
+    try:
+        return signal.strsignal(signum) or f"Unknown signal {signum}"
+    except ValueError:
+        return f"Unknown signal {signum}"
