@@ -87,7 +87,9 @@ class OperationModal(ModalScreen[object]):
                 yield Label(Content(question.note), classes="note")
             for field in self._fields():
                 yield Label(Content(field.hint), classes="hint")
-                yield Input(field.value, id=f"field-{field.name}", compact=True)
+                entry = Input(field.value, id=f"field-{field.name}", compact=True)
+                entry.cursor_blink = False
+                yield entry
             yield Label(id="outcome")
 
     def _fields(self) -> tuple[Field, ...]:

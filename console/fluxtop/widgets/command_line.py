@@ -27,6 +27,7 @@ class CommandLine(Input):
             compact=True,
             id="command-line",
         )
+        self.cursor_blink = False
         self.display = False
 
     def ask(self, begun: str = "") -> None:

@@ -28,6 +28,7 @@ class Editor(TextArea):
             compact=True,
         )
         self.indent_width = 2
+        self.cursor_blink = False  # a blink is a repaint twice a second, over ssh too
         self._marked: int | None = None
 
     def on_mount(self) -> None:

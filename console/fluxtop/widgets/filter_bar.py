@@ -22,6 +22,7 @@ class FilterBar(Input):
 
     def __init__(self) -> None:
         super().__init__(placeholder="filter", compact=True)
+        self.cursor_blink = False
         self.display = False
 
     def ask(self) -> None:
