@@ -61,7 +61,7 @@ class Command:
     def __call__(self, args: Sequence[str]) -> int:
         """Do what ``args`` say; the exit code. What is wrong is written to stderr."""
         try:
-            parsed = parse(self.options, args, ordered=self.ordered)
+            parsed = self.parse(args)
             if "help" in parsed:
                 sys.stdout.write(self.help())
                 return 0
@@ -69,23 +69,31 @@ class Command:
                 _check_text(args)
             return self.run(parsed) or 0
         except BadOptionError as exc:
-            return self._fail(1, f"{self.prog}: {exc.text}\n", self._hint(exc))
+            return fail(self.bad_option(exc))
         except UsageError as exc:
-            return self._fail(1, f"{self.prog}: {exc.text}\n" if exc.text else "", self.help())
+            return fail((f"{self.prog}: {exc.text}\n" if exc.text else "") + self.help())
         except CommandError as exc:
-            return self._fail(exc.status, f"{self.name}: {exc.text}\n" if exc.text else "")
+            return fail(self.error(exc.text) if exc.text else "", exc.status)
         except OSError as exc:
             if isinstance(exc, BrokenPipeError) and not stdout_works():
                 raise
-            return self._fail(1, f"{self.name}: {error_text(exc)}\n")
+            return fail(self.error(error_text(exc)))
 
-    def _hint(self, exc: BadOptionError) -> str:
-        return f"Try `{self.prog} --help' for more information.\n" if exc.unknown else ""
+    def parse(self, args: Sequence[str]) -> Parsed:
+        """What ``args`` say.
 
-    def _fail(self, status: int, *texts: str) -> int:
-        sys.stdout.flush()
-        sys.stderr.write("".join(texts))
-        return status
+        :raises BadOptionError: an option is unknown or lacks its argument
+        """
+        return parse(self.options, args, ordered=self.ordered)
+
+    def bad_option(self, exc: BadOptionError) -> str:
+        """What is written of a bad option."""
+        hint = f"Try `{self.prog} --help' for more information.\n" if exc.unknown else ""
+        return f"{self.prog}: {exc.text}\n{hint}"
+
+    def error(self, text: str) -> str:
+        """What is written of a failure."""
+        return f"{self.name}: {text}\n"
 
 
 class Group(Command):
@@ -118,6 +126,37 @@ def load(where: str) -> Command:
     command = getattr(import_module(module), name)
     assert isinstance(command, Command)
     return command
+
+
+class ReportCommand(Command):
+    """A command that flux-core has in Python: it takes no shortened options and reports errors so.
+
+    ``flux-submit: ERROR: text``
+    """
+
+    def help(self) -> str:
+        """The usage line, what the command does, and its options."""
+        options = format_options(self.options, columns=terminal_columns(), column=31)
+        return f"usage: {self.prog} {self.usage}\n\n{self.about}\n\noptions:\n{options}"
+
+    def parse(self, args: Sequence[str]) -> Parsed:
+        """As for any command, but options are to be written in full."""
+        return parse(self.options, args, ordered=self.ordered, shortened=False)
+
+    def bad_option(self, exc: BadOptionError) -> str:
+        """What is written of a bad option."""
+        return f"usage: {self.prog} {self.usage}\n{self.prog}: error: {exc.text}\n"
+
+    def error(self, text: str) -> str:
+        """What is written of a failure."""
+        return f"{self.name}: ERROR: {text}\n"
+
+
+def fail(text: str, status: int = 1) -> int:
+    """Write ``text`` to stderr, behind what was printed; ``status``."""
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    return status
 
 
 def error_text(exc: OSError) -> str:

@@ -50,26 +50,27 @@ class Parsed:
     :raises BadOptionError: (by the methods that read a value) it is of the wrong form
     """
 
-    __slots__ = ("_given", "args")
+    __slots__ = ("args", "given")
 
     def __init__(self) -> None:
         self.args: list[str] = []
-        self._given: dict[str, list[str | None]] = {}
+        #: The options in the order in which they were given.
+        self.given: list[tuple[str, str | None]] = []
 
     def add(self, name: str, value: str | None) -> None:
-        """Note that an option was given (called by :func:`parse`)."""
-        self._given.setdefault(name, []).append(value)
+        """Note that an option was given (called by what parses)."""
+        self.given.append((name, value))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._given
+        return any(given == name for given, _ in self.given)
 
     def count(self, name: str) -> int:
         """How often the option was given."""
-        return len(self._given.get(name, ()))
+        return sum(given == name for given, _ in self.given)
 
     def texts(self, name: str) -> list[str]:
         """The arguments of an option that may be given more than once."""
-        return [value for value in self._given.get(name, ()) if value is not None]
+        return [value for given, value in self.given if given == name and value is not None]
 
     def text(self, name: str) -> str | None:
         """The option's last argument, or None."""
@@ -78,7 +79,7 @@ class Parsed:
 
     def integer(self, name: str, default: int) -> int:
         """The option's argument as a number; of one without, how often it was given."""
-        if name not in self._given:
+        if name not in self:
             return default
         text = self.text(name)
         if text is None:
@@ -90,7 +91,7 @@ class Parsed:
 
     def number(self, name: str, default: float) -> float:
         """The option's argument as a number that may have a fraction."""
-        if name not in self._given:
+        if name not in self:
             return default
         try:
             return float(self.text(name) or "")
@@ -114,7 +115,7 @@ class Parsed:
     def color(self, name: str = "color") -> bool:
         """Whether to write colours: as --color=WHEN says, else if stdout is a terminal."""
         when = "never" if os.environ.get("NO_COLOR") else "auto"
-        if name in self._given:
+        if name in self:
             when = self.text(name) or "always"
         if when not in ("always", "never", "auto"):
             raise BadOptionError(f"Invalid argument to --{name}: '{when}'")
@@ -129,11 +130,18 @@ def _integer(text: str) -> int | None:
     return value if -_INT_LIMIT <= value < _INT_LIMIT else None
 
 
-def parse(table: Sequence[Option], args: Sequence[str], *, ordered: bool = False) -> Parsed:
+def parse(
+    table: Sequence[Option],
+    args: Sequence[str],
+    *,
+    ordered: bool = False,
+    shortened: bool = True,
+) -> Parsed:
     """What ``args`` say.
 
     :param ordered: the first argument that is no option ends the options: what follows belongs
         to another command
+    :param shortened: long options may be
     :raises BadOptionError: an option is unknown, or lacks its argument
     """
     parsed = Parsed()
@@ -143,7 +151,7 @@ def parse(table: Sequence[Option], args: Sequence[str], *, ordered: bool = False
         if arg == "--":
             break
         if arg.startswith("--"):
-            _parse_long(parsed, table, arg, rest)
+            _parse_long(parsed, table, arg, rest, shortened)
         elif arg.startswith("-") and arg != "-":
             _parse_short(parsed, table, arg, rest)
         else:
@@ -154,9 +162,11 @@ def parse(table: Sequence[Option], args: Sequence[str], *, ordered: bool = False
     return parsed
 
 
-def _parse_long(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str]) -> None:
+def _parse_long(
+    parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str], shortened: bool
+) -> None:
     name, equals, value = arg[2:].partition("=")
-    option = _find(table, name)
+    option = _find(table, name, shortened)
     if option is None or (equals and not option.arg):
         raise BadOptionError(f"unrecognized option '{arg}'", unknown=True)
     if equals:
@@ -167,13 +177,13 @@ def _parse_long(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[st
         parsed.add(option.name, None)
 
 
-def _find(table: Sequence[Option], name: str) -> Option | None:
+def _find(table: Sequence[Option], name: str, shortened: bool) -> Option | None:
     """The option of that name, or the only one whose name begins so."""
     found = [option for option in table if option.name.startswith(name)]
     for option in found:
         if option.name == name:
             return option
-    return found[0] if len(found) == 1 else None
+    return found[0] if shortened and len(found) == 1 else None
 
 
 def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str]) -> None:
@@ -183,10 +193,8 @@ def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[s
             raise BadOptionError(f"unrecognized option '-{arg[at]}'", unknown=True)
         left = arg[at + 1 :]
         if option.arg and (option.attached if option.optional else True):
-            if left:
-                parsed.add(option.name, left)
-            else:
-                parsed.add(option.name, None if option.optional else _take(rest, f"-{option.key}"))
+            value = left or (None if option.optional else _take(rest, f"-{option.key}"))
+            parsed.add(option.name, value)
             return
         parsed.add(option.name, None)
 
