@@ -33,7 +33,10 @@ class Flux:
         :raises OSError: there is no broker there, or it does not let us in
         """
         self._sock = open_socket(local_path(uri))
+        self._poll = select.poll()  # select itself knows no descriptor above 1023
+        self._poll.register(self._sock, select.POLLIN)
         self._reader = rfc3.Reader()
+        self._arrived: deque[Message] = deque()
         self.core = HandleCore(self._send)
         self._userid = int(os.environ.get("FLUX_HANDLE_USERID", c.USERID_UNKNOWN))
         self._rolemask = int(os.environ.get("FLUX_HANDLE_ROLEMASK", "0"), 0)
@@ -137,15 +140,17 @@ class Flux:
 
         :raises ConnectionResetError: the broker has closed the connection
         """
-        if timeout is not None:
-            ready, _, _ = select.select([self._sock], [], [], max(timeout, 0.0))
-            if not ready:
+        if not self._arrived:
+            if timeout is not None and not self._poll.poll(max(timeout, 0.0) * 1000):
                 return False
-        data = self._sock.recv(_CHUNK)
-        if not data:
-            raise rpc_error(errno.ECONNRESET)
-        for msg in self._reader.feed(data):
-            self.core.receive(msg)
+            data = self._sock.recv(_CHUNK)
+            if not data:
+                raise rpc_error(errno.ECONNRESET)
+            for msg in self._reader.feed(data):
+                self._arrived.append(msg)
+        # What a function of the caller raises ends this call, and costs no other message.
+        while self._arrived:
+            self.core.receive(self._arrived.popleft())
         return True
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """A stream socket that carries RFC 3 messages, on an asyncio loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fluxcore.wire import rfc3
 from fluxcore.wire.errors import WireError
@@ -42,20 +42,24 @@ class MessageStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle the messages that ``data`` completes; a broken stream is closed silently."""
-        try:
-            messages = self._reader.feed(data)
-        except WireError as exc:
-            self._end(exc)
-            return
         held, self._held = self._held, True
         try:
-            for msg in messages:
-                if self._closed:
-                    break
+            messages = self._reader.feed(data)
+            while (msg := self._next(messages)) is not None:
                 self._on_message(msg)
         finally:
             self._held = held
             self._flush()
+
+    def _next(self, messages: Iterator[Message]) -> Message | None:
+        """The next message; None if there is none, or the stream has ended or is broken."""
+        if self._closed:
+            return None
+        try:
+            return next(messages, None)
+        except WireError as exc:
+            self._end(exc)
+            return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End (called by the loop)."""

@@ -8,6 +8,7 @@ its bytes. flux-core writes the magic in host order, so on the machines Flux run
 """
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from fluxcore.wire import constants as c
@@ -161,30 +162,30 @@ class Reader:
         """The number of bytes held for a message that is not complete yet."""
         return len(self._rest)
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that ``data`` completes, in order.
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that ``data`` completes, in order; to be taken to the end.
+
+        Those before a broken one come first, wherever the stream was cut into pieces.
 
         :raises WireError: the stream is broken from here on and must be closed
         """
         if self._rest:
             self._rest += data
             if len(self._rest) < self._need:
-                return []
+                return
             data = bytes(self._rest)
             self._rest.clear()
-        messages: list[Message] = []
         pos, size = 0, len(data)
         while size - pos >= HEADER_SIZE:
             length = self._length(data, pos)
             start = pos + HEADER_SIZE
             if size - start < length:
                 self._keep(data, pos, HEADER_SIZE + length)
-                return messages
+                return
             pos = start + length
-            messages.append(decode_frames(data[start:pos]))
+            yield decode_frames(data[start:pos])
         if pos < size:
             self._keep(data, pos, HEADER_SIZE)
-        return messages
 
     def _keep(self, data: bytes, pos: int, need: int) -> None:
         self._rest += data[pos:]
