@@ -1,17 +1,14 @@
 """The same commits in flux-core and here lead to the same roots, or fail the same way."""
 
 import json
-import os
 import random
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fluxcore.kvs import ops, treeobj
+from support.flux_core import START
+from support.kvs_store import Store
 
 #: Run by flux-core's own Python: each commit of standard input, its root or errno.
 SCRIPT = """
@@ -28,16 +25,6 @@ for ops in json.load(sys.stdin):
         results.append(exc.errno)
 json.dump(results, sys.stdout)
 """
-
-
-def flux_core() -> str | None:
-    """flux-core's flux command, which is not the one beside this Python."""
-    prefix = os.environ.get("FLUX_CORE_PREFIX")
-    path = f"{prefix}/bin" if prefix else os.environ.get("PATH", "")
-    ours = str(Path(sys.executable).parent)
-    return shutil.which(
-        "flux", path=os.pathsep.join(p for p in path.split(os.pathsep) if p != ours)
-    )
 
 
 def random_commits(count: int, seed: int) -> list[list[ops.Op]]:
@@ -67,25 +54,15 @@ def random_commits(count: int, seed: int) -> list[list[ops.Op]]:
 @pytest.mark.interop
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_random_commits_have_flux_cores_roots(store: Any, seed: int) -> None:
-    flux = flux_core()
-    if flux is None:
-        pytest.skip("flux-core is not installed")
+def test_random_commits_have_flux_cores_roots(flux_core: Any, seed: int) -> None:
     commits = random_commits(150, seed)
-    theirs = subprocess.run(
-        [flux, "start", flux, "python", "-c", SCRIPT],
-        input=json.dumps(commits),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=50,
-        env={**os.environ, "SHLVL": "1"},
-    )
+    theirs = flux_core(*START, "sh", "-c", f"flux python -c '{SCRIPT}'", stdin=json.dumps(commits))
+    store = Store()
     ours: list[str | int] = []
     for todo in commits:
         try:
             ours.append(store.commit(*todo, namespace="t").rootref)
         except OSError as exc:
             ours.append(exc.errno or -1)
-    assert ours == json.loads(theirs.stdout)
+    assert ours == json.loads(theirs)
     assert len({root for root in ours if isinstance(root, str)}) > 50
