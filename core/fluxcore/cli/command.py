@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Final
 
-from fluxcore.cli.errors import BadOptionError, CommandError, UsageError
+from fluxcore.cli.errors import (
+    BadOptionError,
+    CommandError,
+    MissingArgumentError,
+    UnknownOptionError,
+    UsageError,
+)
 from fluxcore.cli.help import format_commands, format_options, terminal_columns
 from fluxcore.cli.options import Option, Parsed, parse
 
@@ -69,7 +75,7 @@ class Command:
                 _check_text(args)
             return self.run(parsed) or 0
         except BadOptionError as exc:
-            return fail(self.bad_option(exc))
+            return fail(*self.bad_option(exc))
         except UsageError as exc:
             return fail((f"{self.prog}: {exc.text}\n" if exc.text else "") + self.help())
         except CommandError as exc:
@@ -86,10 +92,11 @@ class Command:
         """
         return parse(self.options, args, ordered=self.ordered)
 
-    def bad_option(self, exc: BadOptionError) -> str:
-        """What is written of a bad option."""
-        hint = f"Try `{self.prog} --help' for more information.\n" if exc.unknown else ""
-        return f"{self.prog}: {exc.text}\n{hint}"
+    def bad_option(self, exc: BadOptionError) -> tuple[str, int]:
+        """What is written of a bad option, and the exit code."""
+        unknown = isinstance(exc, UnknownOptionError)
+        hint = f"Try `{self.prog} --help' for more information.\n" if unknown else ""
+        return f"{self.prog}: {exc.text}\n{hint}", 1
 
     def error(self, text: str) -> str:
         """What is written of a failure."""
@@ -143,9 +150,22 @@ class ReportCommand(Command):
         """As for any command, but options are to be written in full."""
         return parse(self.options, args, ordered=self.ordered, shortened=False)
 
-    def bad_option(self, exc: BadOptionError) -> str:
-        """What is written of a bad option."""
-        return f"usage: {self.prog} {self.usage}\n{self.prog}: error: {exc.text}\n"
+    def bad_option(self, exc: BadOptionError) -> tuple[str, int]:
+        """What is written of a bad option, and the exit code."""
+        text = exc.text
+        if isinstance(exc, UnknownOptionError):
+            text = f"unrecognized arguments: {exc.option}"
+        elif isinstance(exc, MissingArgumentError):
+            text = f"argument {self._forms(exc.option)}: expected one argument"
+        return f"usage: {self.prog} {self.usage}\n{self.prog}: error: {text}\n", 2
+
+    def _forms(self, given: str) -> str:
+        """Both forms of an option that was given in one of them."""
+        for option in self.options:
+            short, long = f"-{option.key}", f"--{option.name}"
+            if option.key and given in (short, long):
+                return f"{short}/{long}"
+        return given
 
     def error(self, text: str) -> str:
         """What is written of a failure."""

@@ -22,9 +22,24 @@ class UsageError(Exception):
 
 
 class BadOptionError(Exception):
-    """An option is unknown, lacks its argument or has one of the wrong form."""
+    """An option's argument is of the wrong form."""
 
-    def __init__(self, text: str, *, unknown: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
-        self.unknown = unknown
+
+
+class UnknownOptionError(BadOptionError):
+    """There is no such option, or it takes no argument; ``option`` as it was given."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(f"unrecognized option '{option}'")
+        self.option = option
+
+
+class MissingArgumentError(BadOptionError):
+    """An option lacks its argument; ``option`` as it was given."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(f"'{option}' missing argument")
+        self.option = option

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from fluxcore.cli.errors import BadOptionError
+from fluxcore.cli.errors import BadOptionError, MissingArgumentError, UnknownOptionError
 
 _INT_LIMIT: Final = 2**31
 
@@ -168,7 +168,7 @@ def _parse_long(
     name, equals, value = arg[2:].partition("=")
     option = _find(table, name, shortened)
     if option is None or (equals and not option.arg):
-        raise BadOptionError(f"unrecognized option '{arg}'", unknown=True)
+        raise UnknownOptionError(arg)
     if equals:
         parsed.add(option.name, value)
     elif option.arg and not option.optional:
@@ -190,7 +190,7 @@ def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[s
     for at in range(1, len(arg)):
         option = next((option for option in table if option.key == arg[at]), None)
         if option is None:
-            raise BadOptionError(f"unrecognized option '-{arg[at]}'", unknown=True)
+            raise UnknownOptionError(f"-{arg[at]}")
         left = arg[at + 1 :]
         if option.arg and (option.attached if option.optional else True):
             value = left or (None if option.optional else _take(rest, f"-{option.key}"))
@@ -201,5 +201,5 @@ def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[s
 
 def _take(rest: list[str], option: str) -> str:
     if not rest:
-        raise BadOptionError(f"'{option}' missing argument")
+        raise MissingArgumentError(option)
     return rest.pop()

@@ -35,16 +35,14 @@ def redirect_line(redirect: Redirect) -> str:
     return f"{redirect.rank}: {redirect.stream} redirected{path}\n"
 
 
-def log_line(log: Log, seconds: float, *, verbose: bool) -> str:
-    """A message of the shell, ``seconds`` after the job was submitted."""
-    head = f"{seconds:.3f}s: flux-shell"
-    if log.rank >= 0:
-        head += f"[{log.rank}]"
+def log_text(log: Log, *, verbose: bool = False) -> str:
+    """A message of the shell, with where it comes from; ``verbose`` adds the line of code."""
+    head = f"flux-shell[{log.rank}]" if log.rank >= 0 else "flux-shell"
     level = _LEVELS[log.level] if 0 <= log.level < len(_LEVELS) else ""
     parts = [head, level, log.component or ""]
     if verbose and log.file:
         parts.append(f"{log.file}:{log.line}" if log.line else log.file)
-    return ": ".join([part for part in [*parts, log.message] if part]) + "\n"
+    return ": ".join([part for part in [*parts, log.message] if part])
 
 
 def exec_log_line(context: dict[str, Any], seconds: float) -> str:

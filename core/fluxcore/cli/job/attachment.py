@@ -250,8 +250,8 @@ class Attachment:
             self._do.write("stderr", attach_text.redirect_line(output).encode())
         elif isinstance(output, Log) and not self._set.quiet:
             seconds = self._since_start(event.timestamp)
-            line = attach_text.log_line(output, seconds, verbose=self._set.verbose)
-            self._do.write("stderr", line.encode())
+            text = attach_text.log_text(output, verbose=self._set.verbose)
+            self._do.write("stderr", f"{seconds:.3f}s: {text}\n".encode())
 
     def _data(self, output: Data) -> None:
         if output.data:

@@ -91,7 +91,7 @@ def _options(parsed: Parsed, environ: Mapping[str, str]) -> Options:
         **numbers,
         exclusive="exclusive" in parsed,
         duration=parse_time_limit(parsed.text("time-limit")),
-        environment=environment.variables,
+        environment={n: v for n, v in environment.variables.items() if _is_text(n + v)},
         env_expand=environment.expand,
         rlimits=job_rlimits(parsed.texts("rlimit")),
         cwd=parsed.text("cwd") or os.getcwd(),
@@ -112,6 +112,15 @@ def env_rules(parsed: Parsed) -> list[str]:
     """The rules of --env, --env-remove and --env-file in the order given."""
     marks = {"env": "", "env-remove": "-", "env-file": "^"}
     return [marks[name] + (value or "") for name, value in parsed.given if name in marks]
+
+
+def _is_text(value: str) -> bool:
+    """False for bytes that are no UTF-8: JSON has no form for them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_lines(path: str) -> list[str]:
@@ -208,4 +217,4 @@ def request_payload(parsed: Parsed, jobspec: Jobspec) -> dict[str, Any]:
 
 def dump_jobspec(jobspec: Jobspec) -> str:
     """The jobspec as one line of JSON, as ``--dry-run`` prints it."""
-    return json.dumps(jobspec)
+    return json.dumps(jobspec, ensure_ascii=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fluxcore.cli.errors import CommandError
-from fluxcore.cli.job.attach_text import exit_status
+from fluxcore.cli.job.attach_text import exit_status, log_text
 from fluxcore.cli.job.attachment import EXEC_LOG, JOB_LOG, OUTPUT_LOG
 from fluxcore.cli.job.ids import id_text
 from fluxcore.cli.options import Parsed
@@ -150,7 +150,7 @@ class _Watcher:
             text = f"{output.rank}: {output.stream} redirected to {output.path}\n"
             yield "stderr", text.encode()
         elif isinstance(output, Log):
-            yield "stderr", f"flux-shell[{output.rank}]: {output.message}\n".encode()
+            yield "stderr", f"{log_text(output)}\n".encode()
 
     def _labelled(self, jobid: int, output: Data) -> bytes:
         if not self._label:
