@@ -111,6 +111,14 @@ async def test_the_answers_to_what_is_wrong(it: Any) -> None:
         errno.EINVAL,
         "mark request of 16385 hashes exceeds limit of 16384",
     )
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    data = b'{"value":%b}\0' % repr(deep).encode()
+    text = "failed to encode checkpoint value"
+    await fails(rpc("content-backing.checkpoint-put", data), errno.EINVAL, text)
+    await fails(rpc("content-backing.gc-info", {"epoch": 2**63}), errno.EPROTO)
+    await rpc("content-backing.gc-info", {"epoch": 2**63 - 1})
     sweep = {"epoch": 1, "cursor": 0, "high_water": 0, "delete_cap": 1, "window": 1}
     for key, value in (("cursor", -1), ("high_water", -1), ("delete_cap", 0), ("window", 0)):
         await fails(rpc("content-backing.sweep", {**sweep, key: value}), errno.EINVAL)

@@ -177,10 +177,10 @@ class Database:
         except orjson.JSONDecodeError as exc:
             raise rpc_error(errno.EINVAL, str(exc)) from None
 
-    def add_checkpoint(self, value: object) -> None:
-        """Keep a checkpoint, drop those above the number to keep, and begin a new epoch."""
+    def add_checkpoint(self, value: str) -> None:
+        """Keep a checkpoint (JSON text) and begin a new epoch; the oldest above the number go."""
         with sqlite_errors():
-            cursor = self._db.execute(_ADD_CHECKPOINT, (orjson.dumps(value).decode(),))
+            cursor = self._db.execute(_ADD_CHECKPOINT, (value,))
             self.epoch = cursor.lastrowid or 0
             self._db.execute(_PRUNE, (self._options.max_checkpoints,))
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
+
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
@@ -173,11 +175,9 @@ class ContentSqlite(Module):
         """``{value: checkpoint}``, answered once it is written."""
         if "value" not in req.json:
             raise PayloadError
-        value = req.json["value"]
-        if type(value) not in (dict, list):
-            raise rpc_error(errno.EINVAL, "failed to encode checkpoint value")
+        text = _encode_checkpoint(req.json["value"])
         self._write()
-        self._db.add_checkpoint(value)
+        self._db.add_checkpoint(text)
         return self._answer_written(req)
 
     # -- garbage collection ----------------------------------------------------------------
@@ -185,7 +185,7 @@ class ContentSqlite(Module):
     @method("content-backing.mark")
     def mark(self, req: Message) -> Reply:
         """``{epoch, hashes: [blobref, ...]}`` -> ``{marked}``: these are in use."""
-        epoch, refs = need_int(req.json, "epoch"), need_list(req.json, "hashes")
+        epoch, refs = _need_int64(req.json, "epoch"), need_list(req.json, "hashes")
         if len(refs) > _MARK_MAX:
             text = f"mark request of {len(refs)} hashes exceeds limit of {_MARK_MAX}"
             raise rpc_error(errno.EINVAL, text)
@@ -210,7 +210,7 @@ class ContentSqlite(Module):
         being where to go on; the caller is done when it has reached ``high_water``.
         """
         epoch, cursor, high_water, at_most, window = (
-            need_int(req.json, key)
+            _need_int64(req.json, key)
             for key in ("epoch", "cursor", "high_water", "delete_cap", "window")
         )
         if cursor < 0 or high_water < 0 or at_most <= 0 or window <= 0:
@@ -225,7 +225,7 @@ class ContentSqlite(Module):
     @method("content-backing.gc-info")
     def gc_info(self, req: Message) -> Reply:
         """``{epoch, get_count?}`` -> ``{current_epoch, high_water, candidates?}``."""
-        epoch = need_int(req.json, "epoch")
+        epoch = _need_int64(req.json, "epoch")
         info = {"current_epoch": self._db.epoch, "high_water": self._db.high_water()}
         if opt_bool(req.json, "get_count"):
             info["candidates"] = self._db.below(epoch)
@@ -258,3 +258,20 @@ class ContentSqlite(Module):
         """Count from zero again."""
         self._load_time = Tstat()
         self._store_time = Tstat()
+
+
+def _encode_checkpoint(value: object) -> str:
+    try:
+        if type(value) in (dict, list):
+            return orjson.dumps(value).decode()
+    except TypeError:
+        pass  # it can be read and is too deep to be written
+    raise rpc_error(errno.EINVAL, "failed to encode checkpoint value")
+
+
+def _need_int64(payload: Mapping[str, Any], key: str) -> int:
+    """The integer at ``key``, which SQLite can take."""
+    value = need_int(payload, key)
+    if not -(1 << 63) <= value < 1 << 63:
+        raise PayloadError
+    return value
