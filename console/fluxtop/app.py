@@ -20,8 +20,6 @@ from fluxtop.data.connection import Connection, Phase
 from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch, Pulse, State
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-from fluxtop.modals.help import HelpModal
-from fluxtop.palette import ActionProvider
 from fluxtop.panes.jobs import JobsPane
 from fluxtop.panes.kvs import KvsPane
 from fluxtop.panes.modules import ModulesPane
@@ -30,13 +28,13 @@ from fluxtop.panes.value import ValuePane
 from fluxtop.present.footer import footer, strip
 from fluxtop.present.header import HeaderFacts, left, right
 from fluxtop.widgets.bar import Bar
-from fluxtop.widgets.command_line import CommandLine
 from fluxtop.widgets.lines import Lines
 from fluxtop.widgets.table import Table
 
 if TYPE_CHECKING:  # imported when they are first opened
     from fluxtop.panes.job import JobPane
     from fluxtop.panes.jobspec import JobspecPane
+    from fluxtop.widgets.command_line import CommandLine
 
 #: Seconds between two looks at the clock; what counts up is drawn anew then.
 TICK: Final = 1.0
@@ -70,26 +68,29 @@ class FluxTop(App[None]):
         self._header = Bar(glyphs=desk.glyphs, id="header")
         self._strip = Bar(glyphs=desk.glyphs, id="strip")
         self._footer = Bar(glyphs=desk.glyphs, id="footer")
-        self._command = CommandLine([word for a in ACTIONS for word in (*a.words, a.id)])
+        #: Made when it is first asked for: a console starts without one text field.
+        self._command: CommandLine | None = None
         self.dashboard = Dashboard(desk)
         self.set_class(desk.glyphs.plain, "-ascii")
 
     def compose(self) -> ComposeResult:
-        """Header, strip of panes, dashboard, footer, command line."""
+        """Header, strip of panes, dashboard, footer."""
         yield self._header
         yield self._strip
         yield self.dashboard
         yield self._footer
-        yield self._command
 
     # -- its life --------------------------------------------------------------------------
 
-    def on_mount(self) -> None:
-        """Connect, and begin to look at the clock."""
-        self.set_keymap(self.desk.keymap)
+    def on_load(self) -> None:
+        """Connect before there is anything to draw: the first frames then have data in them."""
         self.desk.source.on_connection(self._connection_changed)
         self.desk.source.watch(InstanceWatch(), self._instance_told)
         self.run_worker(self.desk.source.run(), exit_on_error=True)
+
+    def on_mount(self) -> None:
+        """Begin to look at the clock."""
+        self.set_keymap(self.desk.keymap)
         self.set_interval(TICK, self._tick)
         self.go("tbon")
 
@@ -165,8 +166,8 @@ class FluxTop(App[None]):
     def _scopes(self) -> Iterator[tuple[str, Context]]:
         """The scopes whose keys work now, the innermost first; none while a question is asked."""
         if (
-            len(self.screen_stack) > 1
-            or not self.dashboard.is_attached
+            not self.dashboard.is_attached
+            or len(self.screen_stack) > 1
             or self.dashboard.current not in self._mounted()
         ):
             return
@@ -271,7 +272,7 @@ class FluxTop(App[None]):
         arguments = (argument,) if action.takes and argument else action.arguments
         getattr(target, f"action_{action.method}")(*arguments)
 
-    def on_command_line_entered(self, event: CommandLine.Entered) -> None:
+    def on_command_line_entered(self, event: "CommandLine.Entered") -> None:
         """Carry out what was typed."""
         self.dashboard.pane.body.focus()
         word, _, argument = event.line.partition(" ")
@@ -300,15 +301,27 @@ class FluxTop(App[None]):
 
     def action_app_help(self) -> None:
         """Show the keys."""
+        from fluxtop.modals.help import HelpModal
+
         self.push_screen(HelpModal(self.dashboard.current, self.desk.keymap, self.desk.read_only))
 
     def action_app_palette(self) -> None:
         """Find an action by its name."""
+        from fluxtop.palette import ActionProvider
+
         self.push_screen(CommandPalette(providers=[ActionProvider], placeholder="What to do"))
 
     def action_app_command(self) -> None:
         """Type a command."""
-        self._command.ask()
+        self._ask_command("")
+
+    def _ask_command(self, begun: str) -> None:
+        if self._command is None:
+            from fluxtop.widgets.command_line import CommandLine
+
+            self._command = CommandLine([w for a in ACTIONS for w in (*a.words, a.id)])
+            self.mount(self._command)
+        self._command.ask(begun)
 
     def action_app_quit(self) -> None:
         """Leave."""
@@ -323,7 +336,7 @@ class FluxTop(App[None]):
         if uri:
             self.desk.source.switch(uri)
         else:
-            self._command.ask("attach ")
+            self._ask_command("attach ")
 
     def action_app_retry(self) -> None:
         """Connect again now."""

@@ -1,7 +1,7 @@
 """The keys, by where they work."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -44,6 +44,10 @@ class HelpModal(ModalScreen[None]):
         self.dismiss()
 
 
+#: The width of what an action does.
+_HELP: Final = 48
+
+
 def help_lines(
     scopes: Iterable[str], keymap: Mapping[str, str], read_only: bool
 ) -> list[list[Span]]:
@@ -57,13 +61,14 @@ def help_lines(
             if not allowed(action, read_only):
                 continue
             keys = " ".join(map(key_name, keys_of(action, keymap)))
-            words = f"  :{action.words[0]} {action.takes}".rstrip() if action.words else ""
+            words = f" :{action.words[0]} {action.takes}".rstrip() if action.words else ""
+            gap = " " * max(_HELP - len(action.help) - len(words), 0)
             lines.append(
                 [
-                    (f"  {keys:<14}", "warn" if action.destructive else "key"),
+                    (f"  {keys:<12}", "warn" if action.destructive else "key"),
                     (action.help, "plain"),
                     (words, "info"),
-                    (f"  {action.id}", "dim"),
+                    (f"{gap}  {action.id}", "dim"),
                 ]
             )
     return lines

@@ -5,10 +5,8 @@ open with errno and text if it fails, so that nothing typed is lost.
 """
 
 import asyncio
-import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,46 +15,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from fluxcore.handle.aio import Flux
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-
-
-class Command(Protocol):
-    """An operation that has an equivalent command."""
-
-    def command(self, own_rank: int) -> str:
-        """The command for a shell that is attached to rank ``own_rank``."""
-
-    async def run(self, flux: Flux) -> Any:
-        """Do it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Something to type: its name, what it is for, and what stands there at first."""
-
-    name: str
-    hint: str
-    value: str = ""
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be done.
-
-    ``build`` makes the operation from what is typed and raises ValueError if it cannot;
-    ``type_name`` must be typed before anything is done, if it is not empty; ``doing`` is shown
-    meanwhile.
-    """
-
-    title: str
-    build: Callable[[Mapping[str, str]], Command]
-    doing: str
-    note: str = ""
-    fields: tuple[Field, ...] = ()
-    type_name: str = ""
+from fluxtop.modals.question import Field, Question
 
 
 class OperationModal(ModalScreen[object]):
@@ -173,14 +134,3 @@ class OperationModal(ModalScreen[object]):
         if self._doing is not None:
             self._doing.cancel()
         self.dismiss(None)
-
-
-def arguments(typed: str) -> tuple[str, ...]:
-    """The words of a line of arguments, as a shell takes it apart.
-
-    :raises ValueError: a quote is not closed
-    """
-    try:
-        return tuple(shlex.split(typed))
-    except ValueError as exc:
-        raise ValueError(f"arguments: {exc}") from None

@@ -6,7 +6,7 @@ from fluxtop.bindings import bindings
 from fluxtop.data.jobs import CancelJob, Job, JobsMessage, JobsWatch
 from fluxtop.data.jobs_model import JobsModel
 from fluxtop.desk import Desk
-from fluxtop.modals.operation import OperationModal, Question
+from fluxtop.modals.question import Question
 from fluxtop.panes.pane import Pane
 from fluxtop.present import jobs as present
 from fluxtop.widgets.table import Table
@@ -132,5 +132,5 @@ async def cancel(pane: Pane, job: int, name: str) -> None:
         build=lambda _typed: CancelJob(job),
         doing="cancelling",
     )
-    if await pane.app.push_screen_wait(OperationModal(pane.desk, question)) is not None:
+    if await pane.ask(question) is not None:
         pane.notify(f"{text} is cancelled", markup=False)

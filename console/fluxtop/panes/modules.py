@@ -18,8 +18,7 @@ from fluxtop.data.modules import (
 )
 from fluxtop.data.rows import Rows
 from fluxtop.desk import Desk
-from fluxtop.modals.operation import Field, OperationModal, Question, arguments
-from fluxtop.modals.stats import StatsModal
+from fluxtop.modals.question import Field, Question, arguments
 from fluxtop.panes.pane import Pane
 from fluxtop.present import modules as present
 from fluxtop.widgets.table import Table
@@ -210,6 +209,8 @@ class ModulesPane(Pane):
         """Show the statistics of the module under the cursor."""
         row = self._table.row
         if row is not None:
+            from fluxtop.modals.stats import StatsModal
+
             self.app.push_screen(
                 StatsModal(self.desk, ModuleStats(self.desk.chosen_rank, row.name))
             )
@@ -239,7 +240,7 @@ class ModulesPane(Pane):
         await self._ask(question, f"{name}: debug flags are set")
 
     async def _ask(self, question: Question, done: str) -> None:
-        if await self.app.push_screen_wait(OperationModal(self.desk, question)) is not None:
+        if await self.ask(question) is not None:
             self.notify(done, markup=False)
             if self.on_screen:
                 self.start()

@@ -1,7 +1,7 @@
 """What all panes have: a frame with a title, what they follow, and a filter."""
 
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,7 +12,10 @@ from fluxtop.actions import ACTIONS, PANES, Action, Context, enabled
 from fluxtop.data.source import Subject, Watch
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-from fluxtop.widgets.filter_bar import FilterBar
+from fluxtop.modals.question import Question
+
+if TYPE_CHECKING:
+    from fluxtop.widgets.filter_bar import FilterBar
 
 M = TypeVar("M")
 
@@ -35,14 +38,14 @@ class Pane(Vertical):
         self.on_screen = False
         self.trouble: Trouble | None = None
         self._watches: dict[str, Watch] = {}
-        self._filter = FilterBar()
+        #: Made when it is first asked for: a console starts without one text field.
+        self._filter: FilterBar | None = None
         number = list(PANES).index(self.ID) + 1
         self.border_title = Content.assemble((f"{number} ", "bold"), PANES[self.ID])
 
     def compose(self) -> ComposeResult:
-        """The body, and the filter below it."""
+        """The body."""
         yield self.body
-        yield self._filter
 
     # -- what a pane says of itself --------------------------------------------------------
 
@@ -120,7 +123,7 @@ class Pane(Vertical):
     def refresh_subtitle(self) -> None:
         """Say at the foot of the frame what there is to say."""
         text = str(self.trouble) if self.trouble is not None else self.subtitle()
-        if self._filter.value:
+        if self._filter is not None and self._filter.value:
             text = f"/{self._filter.value}  {text}"
         self.border_subtitle = Content(text)
 
@@ -128,11 +131,16 @@ class Pane(Vertical):
 
     def ask_filter(self) -> None:
         """Let the user type a filter."""
+        if self._filter is None:
+            from fluxtop.widgets.filter_bar import FilterBar
+
+            self._filter = FilterBar()
+            self.mount(self._filter)
         self._filter.ask()
 
     def clear_filter(self) -> bool:
         """Take the filter away; False if there is none."""
-        if not self._filter.display:
+        if self._filter is None or not self._filter.display:
             return False
         self._filter.action_leave(True)
         return True
@@ -141,7 +149,7 @@ class Pane(Vertical):
         """Let the user type a filter."""
         self.ask_filter()
 
-    def on_filter_bar_filtered(self, event: FilterBar.Filtered) -> None:
+    def on_filter_bar_filtered(self, event: "FilterBar.Filtered") -> None:
         """Filter by what is typed."""
         event.stop()
         self.filter(event.text)
@@ -150,6 +158,12 @@ class Pane(Vertical):
             self.body.focus()
 
     # -- actions ---------------------------------------------------------------------------
+
+    async def ask(self, question: Question) -> object:
+        """Ask a question and do what it is about; the result, or None if nothing was done."""
+        from fluxtop.modals.operation import OperationModal
+
+        return await self.app.push_screen_wait(OperationModal(self.desk, question))
 
     def context(self) -> Context:
         """What actions here can count on."""

@@ -5,18 +5,17 @@ from typing import ClassVar
 
 from textual import events
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from fluxtop.bindings import bindings
 from fluxtop.cells import Role, Span, clean
-from fluxtop.widgets.spans import SpanWidget
+from fluxtop.widgets.spans import SpanScroll
 
 #: The spans of a line, left to right.
 Line = Sequence[Span]
 
 
-class Lines(SpanWidget, ScrollView, can_focus=True):
+class Lines(SpanScroll, can_focus=True):
     """Lines of spans, drawn as they come into sight.
 
     It holds none: it is told how many there are and asks for each that it draws. ``tail`` keeps

@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Size
+from textual.reactive import Reactive
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -28,3 +31,17 @@ class SpanWidget(Widget):
             Segment(text, base + self.role_style(role or own)) for text, own in spans if text
         ]
         return Strip(segments)
+
+
+class SpanScroll(SpanWidget, ScrollView):
+    """A scrolled widget that draws spans line by line.
+
+    In Textual a change of the scrolled height lays out the whole screen anew; here, where lines
+    come and go all the time, it only moves the scrollbars.
+    """
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
+
+    def watch_virtual_size(self, size: Size) -> None:
+        """Show the scrollbars as they are now."""
+        self._scroll_update(size)

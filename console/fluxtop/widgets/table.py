@@ -11,14 +11,13 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from fluxtop.bindings import bindings
 from fluxtop.cells import Cell, Role, Span, pad
 from fluxtop.columns import GAP, Column, fit
 from fluxtop.glyphs import UNICODE, Glyphs
-from fluxtop.widgets.spans import SpanWidget
+from fluxtop.widgets.spans import SpanScroll
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -35,7 +34,7 @@ class RowSource(Protocol[R_co]):
         """Where the row of ``key`` is, or None."""
 
 
-class Table(SpanWidget, ScrollView, Generic[R], can_focus=True):
+class Table(SpanScroll, Generic[R], can_focus=True):
     """A table with a header, a cursor that stays on its row, and no state of its own.
 
     :param key: what the cursor holds on to when rows come and go
