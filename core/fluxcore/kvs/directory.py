@@ -207,7 +207,8 @@ class Draft:
         """The directory it has become; its children must be finished and put before."""
         if not self.changed:
             return self._base
-        return Directory(_HEAD + b",".join(self._texts) + _TAIL, self._names, self._texts)
+        blob = b"".join((_HEAD, b",".join(self._texts), _TAIL))
+        return Directory(blob, self._names, self._texts)
 
 
 def finish_all(root: Draft, kind: HashType = DEFAULT_HASH) -> list[tuple[str, Directory]]:
