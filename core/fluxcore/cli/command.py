@@ -147,8 +147,8 @@ class ReportCommand(Command):
         return f"usage: {self.prog} {self.usage}\n\n{self.about}\n\noptions:\n{options}"
 
     def parse(self, args: Sequence[str]) -> Parsed:
-        """As for any command, but options are to be written in full."""
-        return parse(self.options, args, ordered=self.ordered, shortened=False)
+        """What ``args`` say by argparse's rules."""
+        return parse(self.options, args, ordered=self.ordered, like_argparse=True)
 
     def bad_option(self, exc: BadOptionError) -> tuple[str, int]:
         """What is written of a bad option, and the exit code."""

@@ -135,13 +135,13 @@ def parse(
     args: Sequence[str],
     *,
     ordered: bool = False,
-    shortened: bool = True,
+    like_argparse: bool = False,
 ) -> Parsed:
     """What ``args`` say.
 
     :param ordered: the first argument that is no option ends the options: what follows belongs
         to another command
-    :param shortened: long options may be
+    :param like_argparse: long options must be in full, and an optional argument may stand apart
     :raises BadOptionError: an option is unknown, or lacks its argument
     """
     parsed = Parsed()
@@ -151,9 +151,9 @@ def parse(
         if arg == "--":
             break
         if arg.startswith("--"):
-            _parse_long(parsed, table, arg, rest, shortened)
+            _parse_long(parsed, table, arg, rest, like_argparse)
         elif arg.startswith("-") and arg != "-":
-            _parse_short(parsed, table, arg, rest)
+            _parse_short(parsed, table, arg, rest, like_argparse)
         else:
             parsed.args.append(arg)
             if ordered:
@@ -163,10 +163,10 @@ def parse(
 
 
 def _parse_long(
-    parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str], shortened: bool
+    parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str], like_argparse: bool
 ) -> None:
     name, equals, value = arg[2:].partition("=")
-    option = _find(table, name, shortened)
+    option = _find(table, name, shortened=not like_argparse)
     if option is None or (equals and not option.arg):
         raise UnknownOptionError(arg)
     if equals:
@@ -174,10 +174,10 @@ def _parse_long(
     elif option.arg and not option.optional:
         parsed.add(option.name, _take(rest, arg))
     else:
-        parsed.add(option.name, None)
+        parsed.add(option.name, _take_apart(option, rest) if like_argparse else None)
 
 
-def _find(table: Sequence[Option], name: str, shortened: bool) -> Option | None:
+def _find(table: Sequence[Option], name: str, *, shortened: bool) -> Option | None:
     """The option of that name, or the only one whose name begins so."""
     found = [option for option in table if option.name.startswith(name)]
     for option in found:
@@ -186,7 +186,9 @@ def _find(table: Sequence[Option], name: str, shortened: bool) -> Option | None:
     return found[0] if shortened and len(found) == 1 else None
 
 
-def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str]) -> None:
+def _parse_short(
+    parsed: Parsed, table: Sequence[Option], arg: str, rest: list[str], like_argparse: bool
+) -> None:
     for at in range(1, len(arg)):
         option = next((option for option in table if option.key == arg[at]), None)
         if option is None:
@@ -194,9 +196,16 @@ def _parse_short(parsed: Parsed, table: Sequence[Option], arg: str, rest: list[s
         left = arg[at + 1 :]
         if option.arg and (option.attached if option.optional else True):
             value = left or (None if option.optional else _take(rest, f"-{option.key}"))
+            if value is None and like_argparse:
+                value = _take_apart(option, rest)
             parsed.add(option.name, value)
             return
         parsed.add(option.name, None)
+
+
+def _take_apart(option: Option, rest: list[str]) -> str | None:
+    """The argument behind an option that may have one, unless it looks like another option."""
+    return rest.pop() if option.arg and rest and not rest[-1].startswith("-") else None
 
 
 def _take(rest: list[str], option: str) -> str:

@@ -1,0 +1,1 @@
+"""``flux jobs``: a table of jobs (CONTRACTS D12, D17)."""
