@@ -1,5 +1,6 @@
 import errno
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from fluxcore.modules.content.writeback import WriteBack
 FATES = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(FATES, st.integers(1, 4), st.booleans())
 def test_everything_is_written_and_never_more_than_the_limit_at_once(
     failures: list[int], limit: int, at_once: bool

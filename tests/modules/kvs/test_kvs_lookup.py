@@ -123,6 +123,7 @@ async def test_what_was_not_used_leaves_the_cache(kvs: Any, settled: Any) -> Non
     assert await client.get("a.b") == b"1"
 
 
+@pytest.mark.slow
 async def test_a_deep_key(kvs: Any) -> None:
     client = kvs.on()
     key = ".".join("d" * 1500)
