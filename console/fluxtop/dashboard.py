@@ -18,7 +18,7 @@ class Dashboard(Vertical):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="dashboard")
         self._desk = desk
-        self._panes: dict[str, Pane] = {}
+        self._panes = {pane: make(pane, desk) for pane in (*LEFT, *MIDDLE, *BOTTOM)}
         #: The pane that the user is in.
         self.current = LEFT[0]
         self.zoomed = False
@@ -29,8 +29,6 @@ class Dashboard(Vertical):
 
     def compose(self) -> ComposeResult:
         """The columns, and the log below them."""
-        for pane in (*LEFT, *MIDDLE, *BOTTOM):
-            self._panes[pane] = make(pane, self._desk)
         with Horizontal(id="columns"):
             for name, members in _COLUMNS.items():
                 with Vertical(id=f"column-{name}"):
