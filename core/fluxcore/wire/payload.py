@@ -42,6 +42,23 @@ def need_dict(payload: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
+def need_bool(payload: Mapping[str, Any], key: str) -> bool:
+    """The boolean at ``key``."""
+    value = payload.get(key)
+    if type(value) is not bool:
+        raise PayloadError
+    return value
+
+
+def need_number(payload: Mapping[str, Any], key: str) -> float:
+    """The number at ``key``, an integer or not."""
+    value = payload.get(key)
+    if type(value) not in (int, float):
+        raise PayloadError
+    assert isinstance(value, int | float)
+    return float(value)
+
+
 def opt_str(payload: Mapping[str, Any], key: str) -> str | None:
     """The string at ``key``, or None if the key is absent."""
     return need_str(payload, key) if key in payload else None

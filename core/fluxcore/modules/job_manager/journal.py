@@ -1,0 +1,102 @@
+"""The journal: every event of every job as it happens (job-manager.events-journal, CONTRACTS D9).
+
+A listener gets the jobs there are, each with all its events, then a response with id -1 and no
+events, and from then on one event a response; the jobspec goes with a job's first event and R with
+its allocation.
+"""
+
+import errno
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fluxcore.handle.aio import Flux
+from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.requests import RequestList
+from fluxcore.handle.service import DEFERRED, Reply, Service, method
+from fluxcore.modules.job_manager.job import EventObject, Job
+from fluxcore.modules.job_manager.machine import Machine
+from fluxcore.wire.message import Message
+from fluxcore.wire.payload import opt_bool
+
+#: The id that ends the backlog.
+_SENTINEL: Final = -1
+
+_Names = Mapping[str, Any]
+
+
+class Journal(Service):
+    """Serves the journal."""
+
+    def __init__(self, flux: Flux, machine: Machine) -> None:
+        self._flux = flux
+        self._machine = machine
+        self._listeners = RequestList(flux)
+        self._filtered = 0
+        self.count = 0
+
+    def posted(self, job: Job, event: EventObject) -> None:
+        """Tell the listeners of an event."""
+        self.count += 1
+        if not self._listeners:
+            return
+        entry: dict[str, Any] = {"id": job.id, "events": [event]}
+        if event["name"] == "submit":
+            entry["jobspec"] = job.jobspec
+        elif event["name"] == "alloc":
+            entry["R"] = job.r
+        for req in self._listeners:
+            if _wants(req, event["name"]):
+                self._flux.respond(req, entry)
+
+    @method("job-manager.events-journal")
+    def listen(self, req: Message) -> Reply:
+        """``{allow?, deny?, full?}``, streaming; ``full`` begins with the inactive jobs."""
+        full = opt_bool(req.json, "full")
+        if not req.streaming:
+            raise rpc_error(errno.EPROTO, "job-manager.events requires streaming RPC flag")
+        for key in ("allow", "deny"):
+            if not isinstance(req.json.get(key, {}), dict):
+                text = f"job-manager.events {key} should be an object"
+                raise rpc_error(errno.EPROTO, text)
+        if full:
+            self._send_backlog(req, self._machine.inactive.values())
+        self._send_backlog(req, self._machine.active.values())
+        self._flux.respond(req, {"id": _SENTINEL, "events": []})
+        self._listeners.add(req)
+        return DEFERRED
+
+    def _send_backlog(self, req: Message, jobs: Iterable[Job]) -> None:
+        filtered = "allow" in req.json or "deny" in req.json
+        for job in list(jobs):
+            events = job.events()
+            if filtered:
+                events = [event for event in events if _wants(req, event["name"])]
+            entry: dict[str, Any] = {"id": job.id, "events": events, "jobspec": job.jobspec}
+            if job.r is not None:
+                entry["R"] = job.r
+            self._flux.respond(req, entry)
+
+    @method("job-manager.events-journal-cancel")
+    def cancel(self, req: Message) -> Reply:
+        """``{matchtag}``: end it."""
+        self._listeners.cancel(req)
+        return DEFERRED
+
+    def disconnect(self, req: Message) -> None:
+        """A client is gone."""
+        self._listeners.disconnect(req)
+
+    def end(self) -> None:
+        """There will be no more events."""
+        self._listeners.end()
+
+    def stats(self) -> dict[str, Any]:
+        """Its part of job-manager.stats-get."""
+        return {"listeners": len(self._listeners), "events": self.count}
+
+
+def _wants(req: Message, name: str) -> bool:
+    names = req.json
+    if "allow" in names and name not in names["allow"]:
+        return False
+    return "deny" not in names or name not in names["deny"]
