@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fluxcore import __version__
 from fluxcore.handle.uri import local_path
@@ -13,6 +13,9 @@ from fluxtop.embedded import Embedded, flux_command
 
 if TYPE_CHECKING:
     from fluxtop.app import FluxTop
+
+#: Seconds of silence while an embedded instance shuts down.
+PATIENCE: Final = 0.5
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         return app.return_code or 0
     finally:
         if embedded is not None:
+            if not embedded.leave(PATIENCE):
+                print("fluxtop: waiting for the instance to shut down", file=sys.stderr)
             embedded.stop()
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import IO, Final
 
 #: The initial program: its URI on standard output, then nothing until standard input ends.
 _PROGRAM: Final = 'echo "$FLUX_URI"; exec cat >/dev/null'
@@ -40,20 +40,16 @@ class Embedded:
         self.size = size
         #: What the instance says on standard error, for when it does not start.
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
-        # A new session: keys typed at the terminal are the console's, not the instance's.
-        self._process = subprocess.Popen(
-            [*flux, "start", "-s", str(size), "sh", "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env={**environ, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
+        try:
+            self._process = _start([*flux, "start", "-s", str(size)], environ, self._said)
+        except OSError:
+            self._said.close()
+            raise
 
     async def uri(self) -> str:
         """Its URI, when it is up.
 
-        :raises OSError: it has ended before that; the text is what it said
+        :raises OSError: it has ended before that, or takes too long; the text is what it said
         """
         loop = asyncio.get_running_loop()
         assert self._process.stdout is not None
@@ -64,6 +60,8 @@ class Embedded:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 line = await reader.readline()
+        except TimeoutError:
+            line = b""
         finally:
             transport.close()
         uri = line.decode(errors="replace").strip()
@@ -77,12 +75,21 @@ class Embedded:
         text = self._said.read().decode(errors="replace").strip()
         return "\n".join(text.splitlines()[-10:]) or "it said nothing"
 
-    def stop(self) -> int:
-        """Let it shut down, and wait for that; its exit code."""
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
+    def leave(self, timeout: float) -> bool:
+        """Let it shut down; True if it has done so within ``timeout`` seconds."""
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None and not pipe.closed:
                 pipe.close()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> int:
+        """Let it shut down, wait for that, and force it if need be; its exit code."""
+        process = self._process
+        self.leave(0.0)
         for sign in (None, signal.SIGTERM, signal.SIGKILL):
             if sign is not None:
                 self._signal(sign)
@@ -101,3 +108,17 @@ class Embedded:
             os.killpg(self._process.pid, sign)
         except ProcessLookupError:
             pass
+
+
+def _start(
+    command: Sequence[str], environ: Mapping[str, str], said: IO[bytes]
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [*command, "sh", "-c", _PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        env=dict(environ),
+        # A new session: keys typed at the terminal are the console's, not the instance's.
+        start_new_session=True,
+    )

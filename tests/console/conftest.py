@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
@@ -22,6 +24,8 @@ from fluxtop.themes import DEFAULT, load_all
 
 #: The clock of every test: 2026-11-22 11:26:00 UTC.
 NOW = 1795346760.0
+#: Seconds to wait for something that should come at once; a busy machine takes a while.
+PATIENCE = 15.0
 
 
 class FakeBroker:
@@ -104,3 +108,48 @@ def make_app(tmp_path: Path) -> Callable[..., FluxTop]:
         return FluxTop(desk, css=folder / "fluxtop.tcss", themes=load_all([folder]), theme=theme)
 
     return make
+
+
+def screen_of(pilot: Pilot) -> str:
+    """What is on the screen, line by line, as a user reads it."""
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join(line.text.rstrip() for line in lines)
+
+
+@pytest.fixture
+def screen_text() -> Callable[[Pilot], str]:
+    return screen_of
+
+
+async def came_true(pilot: Pilot, true: Callable[[], bool]) -> bool:
+    """Let the console work until something is true; False after some seconds."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        await pilot.pause()
+        if true():
+            return True
+    return False
+
+
+@pytest.fixture
+def see() -> Callable[..., Awaitable[str]]:
+    """Wait until texts are on the screen; the screen."""
+
+    async def wait(pilot: Pilot, *texts: str) -> str:
+        await came_true(pilot, lambda: all(text in screen_of(pilot) for text in texts))
+        screen = screen_of(pilot)
+        missing = [text for text in texts if text not in screen]
+        assert not missing, f"{missing} not on the screen:\n{screen}"
+        return screen
+
+    return wait
+
+
+@pytest.fixture
+def until() -> Callable[..., Awaitable[None]]:
+    """Wait until something is true."""
+
+    async def wait(pilot: Pilot, true: Callable[[], bool]) -> None:
+        assert await came_true(pilot, true), "it never came true"
+
+    return wait

@@ -1,6 +1,6 @@
 """A small instance in a script: what every pane shows in these tests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,44 +196,3 @@ async def pilot(make_app, source, see) -> AsyncIterator[Pilot]:
     async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
         await see(pilot, "rank 0, 10 modules", "lost contact", "latest -> resource.R")
         yield pilot
-
-
-def screen_of(pilot: Pilot) -> str:
-    """What is on the screen, line by line, as a user reads it."""
-    lines = pilot.app.screen._compositor.render_strips()
-    return "\n".join(line.text.rstrip() for line in lines)
-
-
-@pytest.fixture
-def screen_text() -> Callable[[Pilot], str]:
-    return screen_of
-
-
-@pytest.fixture
-def see() -> Callable[..., Awaitable[str]]:
-    """Wait until texts are on the screen; the screen."""
-
-    async def wait(pilot: Pilot, *texts: str) -> str:
-        for _ in range(200):
-            await pilot.pause()
-            screen = screen_of(pilot)
-            if all(text in screen for text in texts):
-                return screen
-        missing = [text for text in texts if text not in screen]
-        raise AssertionError(f"{missing} not on the screen:\n{screen}")
-
-    return wait
-
-
-@pytest.fixture
-def until() -> Callable[..., Awaitable[None]]:
-    """Wait until something is true."""
-
-    async def wait(pilot: Pilot, true: Callable[[], bool]) -> None:
-        for _ in range(200):
-            await pilot.pause()
-            if true():
-                return
-        raise AssertionError("it never came true")
-
-    return wait

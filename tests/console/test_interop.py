@@ -1,0 +1,166 @@
+"""The console on flux-core: the panes show what its own commands say."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fluxtop.app import FluxTop
+from fluxtop.data.session import Session, located
+from fluxtop.desk import Desk
+from fluxtop.drafts import Drafts
+from fluxtop.embedded import Embedded
+from fluxtop.places import themes_folder
+from fluxtop.themes import DEFAULT, load_all
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def flux_core() -> str:
+    """The path of flux-core's flux command, which is not the one beside this Python."""
+    prefix = os.environ.get("FLUX_CORE_PREFIX")
+    path = f"{prefix}/bin" if prefix else os.environ.get("PATH", "")
+    ours = str(Path(sys.executable).parent)
+    places = [place for place in path.split(os.pathsep) if place != ours]
+    program = shutil.which("flux", path=os.pathsep.join(places))
+    if program is None:
+        pytest.skip("flux-core is not installed")
+    return program
+
+
+@pytest.fixture(scope="module")
+def instance(flux_core):
+    """Three brokers of flux-core, and its commands."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FLUX")}
+    environ["PATH"] = f"{Path(flux_core).parent}:{environ['PATH']}"
+    embedded = Embedded([flux_core], 3, environ)
+    uri = embedded._process.stdout.readline().decode().strip()
+
+    def flux(*args: str) -> str:
+        done = subprocess.run(
+            [flux_core, *args],
+            env={**environ, "FLUX_URI": uri},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    flux("kvs", "put", "test.a=hello", 'test.b={"x":1}')
+    yield uri, flux
+    assert embedded.stop() == 0
+
+
+@pytest.fixture
+async def pilot(instance, tmp_path, see):
+    uri, _ = instance
+    faults: list[Exception] = []
+    session = Session(lambda: located(uri), faults=faults.append)
+    desk = Desk(session, Drafts(tmp_path))
+    folder = themes_folder()
+    app = FluxTop(desk, css=folder / "fluxtop.tcss", themes=load_all([folder]), theme=DEFAULT)
+    async with app.run_test(size=(140, 50), notifications=True) as pilot:
+        await see(pilot, "● connected", "3 full", "heartbeat", "admin")
+        yield pilot
+    assert faults == []
+
+
+async def test_the_tree_shows_every_broker(pilot, instance, see):
+    _, flux = instance
+    host = flux("getattr", "hostlist").strip().split(",")[0]
+    screen = await see(pilot, "3 brokers", f"▾ 0 {host}", f"├─ 1 {host}", f"└─ 2 {host}")
+    assert screen.count("● full") == 3
+
+
+async def test_the_modules_are_those_that_flux_module_lists(pilot, instance, see):
+    _, flux = instance
+    names = [line.split()[0] for line in flux("module", "list").splitlines()[1:]]
+    await pilot.press("2", "z")
+    screen = await see(pilot, f"rank 0, {len(names)} modules")
+    assert all(f" {name} " in screen for name in names)
+    assert "feasibility,sched" in screen
+
+
+async def test_keys_are_read_and_watched(pilot, instance, see):
+    _, flux = instance
+    await pilot.press("3", "end", "right")
+    await see(pilot, "├─  a", "└─  b", "5 B")
+    await pilot.press("down", "enter")
+    await see(pilot, "hello", "test.a  text, 5 B")
+    flux("kvs", "put", "test.a=changed")
+    await see(pilot, "changed 1x")
+    flux("kvs", "put", "test.a=hello")
+
+
+async def test_heartbeat_is_reloaded_with_two_keys(pilot, instance, see):
+    _, flux = instance
+    await pilot.press("2", "slash", *"heart", "enter")
+    await see(pilot, "/heart")
+    await pilot.press("R")
+    await see(pilot, "$ flux module reload heartbeat")
+    await pilot.press(*"period=1s", "enter")
+    await see(pilot, "heartbeat is reloaded on rank 0")
+    assert json.loads(flux("module", "stats", "heartbeat"))["period"] == 1.0
+
+
+async def test_a_module_of_a_follower_is_removed_and_loaded(pilot, instance, see):
+    _, flux = instance
+    listing = ("exec", "-r", "2", "flux", "module", "list")
+    await pilot.press("colon", *"rank 2", "enter")
+    await see(pilot, "rank 2, ")
+    await pilot.press("2", "slash", *"heart", "enter", "X")
+    await see(pilot, "$ flux exec -r 2 flux module remove heartbeat")
+    await pilot.press("enter")
+    await see(pilot, "heartbeat is removed from rank 2")
+    assert "heartbeat" not in flux(*listing)
+    await pilot.press("colon", *"load heartbeat", "enter")
+    await see(pilot, "$ flux exec -r 2 flux module load heartbeat")
+    await pilot.press("enter")
+    await see(pilot, "loaded on rank 2")
+    assert "heartbeat" in flux(*listing)
+
+
+async def test_failures_have_the_errno_and_text_of_the_service(pilot, see):
+    await pilot.press("colon", *"load nosuch", "enter")
+    await see(pilot, "$ flux module load nosuch")
+    await pilot.press("enter")
+    await see(pilot, "ENOENT: module not found in search path")
+    await pilot.press("escape", "colon", *"load kvs", "enter")
+    await see(pilot, "$ flux module load kvs")
+    await pilot.press("enter")
+    await see(pilot, "EEXIST: File exists")
+
+
+async def test_a_jobspec_is_submitted_and_its_output_shown(pilot, instance, see):
+    _, flux = instance
+    await pilot.press("8")
+    await see(pilot, "valid  1 slot")
+    await pilot.press("f2")
+    screen = await see(pilot, "✔ completed", "hello potato 🥔️🍠️", "output, complete")
+    jobid = flux("job", "last").strip()
+    assert jobid in screen
+    await pilot.press("q", "4")
+    await see(pilot, "0 pending, 0 running, 0 failed", f" {jobid} ")
+
+
+async def test_a_job_is_cancelled(pilot, instance, see):
+    _, flux = instance
+    jobid = flux("submit", "sleep", "inf").strip()
+    await pilot.press("4")
+    await see(pilot, f"{jobid}", "▶ run")
+    await pilot.press("g", "X")
+    await see(pilot, f"$ flux cancel {jobid}")
+    await pilot.press("enter")
+    await see(pilot, "⊘ canceled")
+
+
+async def test_the_log_is_the_brokers(pilot, instance, see):
+    _, flux = instance
+    flux("logger", "--severity", "err", "something is amiss")
+    await see(pilot, "something is amiss")
