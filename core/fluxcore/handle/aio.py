@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any
 
 from fluxcore.handle.calls import Call, Stream
 from fluxcore.handle.core import HandleCore
+from fluxcore.handle.creds import Creds
 from fluxcore.handle.logline import LOG_ERR, format_line
 from fluxcore.handle.service import EventFunction, Reply
 from fluxcore.handle.socket import open_socket
@@ -125,7 +127,10 @@ class Flux:
         self.core.send(event(topic, payload, flags=c.PRIVATE if private else 0))
 
     async def subscribe(self, prefix: str, function: EventFunction) -> None:
-        """Call ``function`` for every event whose topic starts with ``prefix``."""
+        """Call ``function`` for every event whose topic starts with ``prefix``.
+
+        Those that guests publish too: look at the event's rolemask where that matters.
+        """
         self.core.add_event_handler(prefix, function)
         if self._subscriptions.add(prefix):
             await self.rpc("event.subscribe", {"topic": prefix})
@@ -187,13 +192,11 @@ class Flux:
 
     async def _answer(self, req: Message, answer: Awaitable[Reply]) -> None:
         try:
-            reply = await answer
+            self.core.answer(req, await answer)
         except OSError as exc:
             self.core.respond_exception(req, exc)
         except Exception as exc:  # noqa: BLE001 - as for a method that is no coroutine
             self.core.fail_crashed(req, exc)
-        else:
-            self.core.answer(req, reply)
 
     def _log_crash(self, msg: Message, exc: Exception) -> None:
         self.log_exception(f"{msg.topic}: internal error", exc)
@@ -250,8 +253,8 @@ async def connect(uri: str | None = None) -> Flux:
     :raises OSError: there is no broker there, or it does not let us in
     """
     loop = asyncio.get_running_loop()
-    path = local_path(uri)
-    sock = await loop.run_in_executor(None, open_socket, path)
+    creds = Creds.from_environ()
+    sock = await _open_socket(loop, local_path(uri))
     flux: Flux | None = None
 
     def arrived(msg: Message) -> None:
@@ -263,8 +266,32 @@ async def connect(uri: str | None = None) -> Flux:
             flux.lost(exc)
 
     sock.setblocking(False)
+
+    def send(msg: Message) -> None:
+        creds.stamp(msg)
+        stream.send(msg)
+
     stream = MessageStream(loop, arrived, lost)
-    flux = Flux(stream.send, loop=loop)
-    await loop.create_connection(lambda: stream, sock=sock)
+    flux = Flux(send, loop=loop)
     flux.on_close(stream.close)
+    try:
+        await loop.create_connection(lambda: stream, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
     return flux
+
+
+async def _open_socket(loop: asyncio.AbstractEventLoop, path: str) -> socket.socket:
+    """Connect in a thread: it may take a while. A caller that gives up leaves no socket."""
+    opening = loop.run_in_executor(None, open_socket, path)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: "asyncio.Future[socket.socket]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,15 +1,16 @@
 """The handle for commands: blocking, and without asyncio, whose import they must not pay for."""
 
 import errno
-import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from fluxcore.handle.core import HandleCore, response_result
+from fluxcore.handle.core import HandleCore
+from fluxcore.handle.creds import Creds
 from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.responses import Responses
 from fluxcore.handle.service import EventFunction
 from fluxcore.handle.socket import open_socket
 from fluxcore.handle.uri import local_path
@@ -32,14 +33,13 @@ class Flux:
 
         :raises OSError: there is no broker there, or it does not let us in
         """
+        self._creds = Creds.from_environ()
         self._sock = open_socket(local_path(uri))
         self._poll = select.poll()  # select itself knows no descriptor above 1023
         self._poll.register(self._sock, select.POLLIN)
         self._reader = rfc3.Reader()
         self._arrived: deque[Message] = deque()
         self.core = HandleCore(self._send)
-        self._userid = int(os.environ.get("FLUX_HANDLE_USERID", c.USERID_UNKNOWN))
-        self._rolemask = int(os.environ.get("FLUX_HANDLE_ROLEMASK", "0"), 0)
         self._attrs: dict[str, str] = {}
 
     # -- requests --------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Flux:
         self.core.send(event(topic, payload, flags=c.PRIVATE if private else 0))
 
     def subscribe(self, prefix: str, function: EventFunction) -> None:
-        """Call ``function`` for every event whose topic starts with ``prefix``."""
+        """Call ``function`` for every event whose topic starts with ``prefix``, whosever it is."""
         self.core.add_event_handler(prefix, function)
         self.rpc("event.subscribe", {"topic": prefix})
 
@@ -130,9 +130,7 @@ class Flux:
         return self._sock.fileno()
 
     def _send(self, msg: Message) -> None:
-        if msg.userid == c.USERID_UNKNOWN and msg.type != c.RESPONSE:
-            msg.userid = self._userid
-            msg.rolemask = self._rolemask
+        self._creds.stamp(msg)
         self._sock.sendall(rfc3.encode(msg))
 
     def process(self, timeout: float | None = None) -> bool:
@@ -164,45 +162,30 @@ class Flux:
         self.close()
 
 
-class Pending:
+class Pending(Responses):
     """A request whose responses are still coming."""
 
-    __slots__ = ("_flux", "_got", "_then", "nodeid", "tag", "topic")
+    __slots__ = ("_flux",)
 
     def __init__(self, flux: Flux, topic: str, nodeid: int) -> None:
+        super().__init__(topic, nodeid)
         self._flux = flux
-        self._got: deque[Message] = deque()
-        self._then: Callable[[Message], None] | None = None
-        self.topic = topic
-        self.nodeid = nodeid
-        self.tag = 0
-
-    def feed(self, msg: Message) -> None:
-        """Take a response (called by the handle)."""
-        if self._then is not None:
-            self._then(msg)
-        else:
-            self._got.append(msg)
-
-    def then(self, function: Callable[[Message], None]) -> None:
-        """Call ``function`` with each response, errors included, as :meth:`Flux.process` runs."""
-        self._then = function
-        while self._got:
-            function(self._got.popleft())
 
     def get(self, timeout: float = 0.0) -> Message:
-        """The next response.
+        """The next response; the last one again and again.
 
-        :raises OSError: it is a failure, or ``timeout`` seconds have passed
+        :raises OSError: it is a failure, ``timeout`` seconds have passed, or the connection is
+            gone
         """
         deadline = time.monotonic() + timeout if timeout > 0 else None
-        while not self._got:
+        while not self.ready:
             left = None if deadline is None else deadline - time.monotonic()
             if (left is not None and left <= 0) or not self._flux.process(left):
                 self._flux.core.forget(self.tag)
-                raise TimeoutError(errno.ETIMEDOUT, f"{self.topic}: no answer in {timeout:g}s")
-        return response_result(self._got.popleft())
+                self.expire(timeout)
+        return self.take()
 
     def cancel(self, topic: str) -> None:
         """Ask the service to end the stream by its cancel ``topic`` (CONTRACTS A16)."""
-        self._flux.notify(topic, {"matchtag": self.tag}, nodeid=self.nodeid)
+        if not self.ended:
+            self._flux.notify(topic, {"matchtag": self.tag}, nodeid=self.nodeid)

@@ -2,11 +2,10 @@
 
 import asyncio
 import errno
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from fluxcore.handle.core import response_result
+from fluxcore.handle.responses import Responses
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, Payload
 
@@ -14,66 +13,63 @@ if TYPE_CHECKING:
     from fluxcore.handle.aio import Flux
 
 
-class _Call:
-    """Responses that have come and not been taken, and who waits for the next one."""
+class _Call(Responses):
+    """The responses, and who waits for the next one."""
 
-    __slots__ = ("_deadline", "_flux", "_got", "_then", "_waiter", "nodeid", "tag", "topic")
+    __slots__ = ("_flux", "_timeout", "_waiter")
 
     def __init__(
         self, flux: "Flux", topic: str, payload: Payload, nodeid: int, flags: int, timeout: float
     ) -> None:
+        super().__init__(topic, nodeid)
         self._flux = flux
-        self._got: deque[Message] = deque()
-        self._then: Callable[[Message], None] | None = None
+        self._timeout = timeout
         self._waiter: asyncio.Future[None] | None = None
-        self._deadline = timeout
-        self.topic = topic
-        self.nodeid = nodeid
-        self.tag = 0
         self.tag = flux.core.request(self, topic, payload, nodeid, flags)
 
     def feed(self, msg: Message) -> None:
-        """Take a response (called by the handle)."""
-        if self._then is not None:
-            self._then(msg)
-            return
-        self._got.append(msg)
+        """Take a response in (called by the handle)."""
+        super().feed(msg)
+        self._wake()
+
+    def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def then(self, function: Callable[[Message], None]) -> None:
-        """Call ``function`` with each response, errors included, as it comes.
-
-        No task and no loop turn lies between the response and the call.
-        """
-        self._then = function
-        while self._got:
-            function(self._got.popleft())
-
     def _next(self) -> Generator[object, None, Message]:
-        while not self._got:
-            waiter = self._waiter = self._flux.loop.create_future()
-            timer = None
-            if self._deadline > 0:
-                timer = self._flux.loop.call_later(self._deadline, self._expire, waiter)
+        while not self.ready:
+            if self._waiter is not None:
+                raise RuntimeError(f"{self.topic}: another task waits for the same response")
+            loop, timer = self._flux.loop, None
+            self._waiter = loop.create_future()
+            if self._timeout > 0:
+                timer = loop.call_later(self._timeout, self._expire)
             try:
-                yield from waiter
+                yield from self._waiter
             except asyncio.CancelledError:
-                self._flux.core.forget(self.tag)
+                self._give_up()
                 raise
             finally:
                 self._waiter = None
                 if timer is not None:
                     timer.cancel()
-        return response_result(self._got.popleft())
+        return self.take()
 
-    def _expire(self, waiter: "asyncio.Future[None]") -> None:
-        if not waiter.done():
-            self._flux.core.forget(self.tag)
-            waiter.set_exception(
-                TimeoutError(errno.ETIMEDOUT, f"{self.topic}: no answer in {self._deadline:g}s")
-            )
+    def _expire(self) -> None:
+        if not self.ready:
+            self._release()
+            self.expire(self._timeout)
+            self._wake()
+
+    def _give_up(self) -> None:
+        """Whoever waited has been cancelled, and nobody can wait for this any more."""
+        if not self.ended:
+            self._release()
+            self.end(errno.ECANCELED)
+
+    def _release(self) -> None:
+        self._flux.core.forget(self.tag)
 
 
 class Call(_Call):
@@ -82,7 +78,7 @@ class Call(_Call):
     __slots__ = ()
 
     def __await__(self) -> Generator[object, None, Message]:
-        """The response.
+        """The response; awaited again, the same one.
 
         :raises OSError: the response is a failure, the deadline has passed, or the connection
             is gone
@@ -91,9 +87,13 @@ class Call(_Call):
 
 
 class Stream(_Call):
-    """A streaming request: iterate over its responses; ENODATA ends it (CONTRACTS A15)."""
+    """A streaming request: iterate over its responses; ENODATA ends it (CONTRACTS A15).
 
-    __slots__ = ("_cancel_topic", "_ended")
+    As with a generator, a timeout or a cancellation while it is waited for ends it: the service
+    is told, and what it still sends goes nowhere.
+    """
+
+    __slots__ = ("_cancel_topic",)
 
     def __init__(
         self,
@@ -106,14 +106,7 @@ class Stream(_Call):
         cancel_topic: str | None,
     ) -> None:
         self._cancel_topic = cancel_topic
-        self._ended = False
         super().__init__(flux, topic, payload, nodeid, flags | c.STREAMING, timeout)
-
-    def feed(self, msg: Message) -> None:
-        """Take a response (called by the handle)."""
-        if msg.aux1:
-            self._ended = True
-        super().feed(msg)
 
     def __aiter__(self) -> "Stream":
         return self
@@ -132,16 +125,23 @@ class Stream(_Call):
 
     def cancel(self) -> None:
         """Ask the service to end the stream; its ENODATA still comes (CONTRACTS A16)."""
-        if self._cancel_topic is not None and not self._ended:
+        if self._cancel_topic is not None and not self.ended and self._flux.connected:
             self._flux.notify(self._cancel_topic, {"matchtag": self.tag}, nodeid=self.nodeid)
+
+    def _release(self) -> None:
+        self.cancel()
+        super()._release()
+
+    def _give_up(self) -> None:
+        if not self.ended:
+            self._release()
+            self.end(errno.ENODATA)
 
     async def __aenter__(self) -> "Stream":
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if not self._ended:
-            self.cancel()
-            self._flux.core.forget(self.tag)
+        self._give_up()
 
 
 class _Awaitable:

@@ -9,7 +9,7 @@ that returns an awaitable is handed to ``spawn``, which only the asyncio shell h
 """
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from fluxcore.handle.errors import rpc_error
@@ -60,7 +60,8 @@ class HandleCore:
         self._methods: dict[str, Method] = {}
         self._fallback: Method | None = None
         self._forward: Callable[[Message], None] | None = None
-        self._events: dict[str, list[EventFunction]] = {}
+        self._events: dict[str, list[tuple[EventFunction, int]]] = {}
+        self._untagged: dict[str, Callable[[Message], None]] = {}
         self._tx = {c.REQUEST: 0, c.RESPONSE: 0, c.EVENT: 0, c.CONTROL: 0}
         self._rx = {c.REQUEST: 0, c.RESPONSE: 0, c.EVENT: 0, c.CONTROL: 0}
 
@@ -87,18 +88,29 @@ class HandleCore:
         """
         tag = self._tags.alloc()
         self._pending[tag] = sink
-        self.send(
-            request(
-                topic,
-                payload,
-                nodeid=nodeid,
-                matchtag=tag,
-                flags=flags,
-                userid=creds[0],
-                rolemask=creds[1],
-            )
+        userid, rolemask = creds
+        msg = request(
+            topic,
+            payload,
+            nodeid=nodeid,
+            matchtag=tag,
+            flags=flags,
+            userid=userid,
+            rolemask=rolemask,
         )
+        try:
+            self.send(msg)
+        except BaseException:
+            self._release(tag)
+            raise
         return tag
+
+    def _release(self, tag: int) -> Sink | None:
+        """Give a matchtag back; the sink that waited under it, if one did."""
+        sink = self._pending.pop(tag, None)
+        if sink is not None:
+            self._tags.free(tag)
+        return sink
 
     def respond(self, req: Message, payload: Payload = None) -> None:
         """Answer ``req`` unless nobody waits for it."""
@@ -141,16 +153,33 @@ class HandleCore:
         """True if ``topic`` has a method."""
         return topic in self._methods
 
-    def add_event_handler(self, prefix: str, function: EventFunction) -> None:
-        """Call ``function`` for the events under ``prefix``."""
-        self._events.setdefault(prefix, []).append(function)
+    def add_event_handler(
+        self, prefix: str, function: EventFunction, rolemask: int = c.ROLE_ALL
+    ) -> None:
+        """Call ``function`` for the events under ``prefix`` that one in ``rolemask`` has sent.
+
+        The owner's events always come, those of nobody in particular only with ROLE_ALL.
+        """
+        self._events.setdefault(prefix, []).append((function, rolemask))
 
     def remove_event_handler(self, prefix: str, function: EventFunction) -> None:
         """Call ``function`` no more."""
-        functions = self._events[prefix]
-        functions.remove(function)
-        if not functions:
+        handlers = self._events[prefix]
+        handlers.remove(next(handler for handler in handlers if handler[0] == function))
+        if not handlers:
             del self._events[prefix]
+
+    def on_untagged(self, topic: str, function: Callable[[Message], None]) -> None:
+        """Give responses to ``topic`` without a matchtag to ``function``.
+
+        Schedulers and execution services answer a request many times, each answer naming the
+        job that it is about (CONTRACTS A14, E0, D20).
+        """
+        self._untagged[topic] = function
+
+    def off_untagged(self, topic: str) -> None:
+        """Drop such responses again."""
+        self._untagged.pop(topic, None)
 
     # -- receiving -------------------------------------------------------------------------
 
@@ -169,14 +198,17 @@ class HandleCore:
         if msg.routes and self._forward is not None:
             self._forward(msg)
             return
-        tag = msg.aux2
-        sink = self._pending.get(tag)
-        if sink is None:
+        last = msg.aux1 or not msg.flags & c.STREAMING
+        sink = self._release(msg.aux2) if last else self._pending.get(msg.aux2)
+        feed = sink.feed if sink is not None else None
+        if msg.aux2 == 0:
+            feed = self._untagged.get(msg.topic or "")
+        if feed is None:
             return
-        if msg.aux1 or not msg.flags & c.STREAMING:
-            del self._pending[tag]
-            self._tags.free(tag)
-        sink.feed(msg)
+        try:
+            feed(msg)
+        except Exception as exc:  # noqa: BLE001 - a fault of who asked is none of who answered
+            self._report(msg, exc)
 
     def _receive_request(self, msg: Message) -> None:
         topic = msg.topic or ""
@@ -190,20 +222,26 @@ class HandleCore:
             return
         try:
             answer = method.call(msg)
+            if answer is not DEFERRED:
+                self.answer(msg, answer)
         except OSError as exc:
             self.respond_exception(msg, exc)
         except Exception as exc:  # noqa: BLE001 - a fault in one method must not end the others
             self.fail_crashed(msg, exc)
-        else:
-            if answer is not DEFERRED:
-                self.answer(msg, answer)
 
     def answer(self, req: Message, answer: "Reply | Awaitable[Reply]") -> None:
-        """Do with what a method returned as :mod:`~fluxcore.handle.service` says."""
+        """Do with what a method returned as :mod:`~fluxcore.handle.service` says.
+
+        :raises TypeError: it is nothing that a method may return
+        """
         if answer is None or isinstance(answer, dict | bytes):
             self.respond(req, answer)
         elif isinstance(answer, Awaitable):
             self._spawn(req, answer)
+        elif isinstance(answer, Mapping):
+            self.respond(req, dict(answer))
+        elif answer is not DEFERRED:
+            raise TypeError(f"a method has returned {type(answer).__name__}")
 
     def fail_crashed(self, msg: Message, exc: Exception) -> None:
         """Answer a request whose method has a fault, and tell whoever logs such things."""
@@ -211,11 +249,13 @@ class HandleCore:
         self._report(msg, exc)
 
     def _receive_event(self, msg: Message) -> None:
-        topic = msg.topic or ""
-        for prefix, functions in list(self._events.items()):
+        topic, sender = msg.topic or "", msg.rolemask
+        for prefix, handlers in list(self._events.items()):
             if not topic.startswith(prefix):
                 continue
-            for function in list(functions):
+            for function, rolemask in list(handlers):
+                if not _may_tell(sender, rolemask):
+                    continue
                 try:
                     function(msg)
                 except Exception as exc:  # noqa: BLE001 - as for a method
@@ -259,6 +299,11 @@ class HandleCore:
     def pending(self) -> int:
         """The number of requests without a last response."""
         return len(self._pending)
+
+
+def _may_tell(sender: int, rolemask: int) -> bool:
+    """True if an event of one with the roles ``sender`` is for a handler with ``rolemask``."""
+    return rolemask == c.ROLE_ALL or bool(sender & (rolemask | c.ROLE_OWNER))
 
 
 class _Nowhere:

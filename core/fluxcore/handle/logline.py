@@ -18,6 +18,9 @@ LOG_NOTICE: Final = 5
 LOG_INFO: Final = 6
 LOG_DEBUG: Final = 7
 
+#: RFC 5424 allows three; a number of thousands of digits would cost its conversion.
+_PRI_DIGITS: Final = 3
+
 SEVERITIES: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
@@ -34,9 +37,9 @@ class LogEntry:
 
 def format_timestamp(now: float) -> str:
     """``now`` (seconds since 1970) in UTC with microseconds."""
-    whole = int(now)
+    whole, micro = divmod(round(now * 1e6), 1_000_000)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{stamp}.{int((now - whole) * 1e6):06d}Z"
+    return f"{stamp}.{micro:06d}Z"
 
 
 def format_line(
@@ -54,6 +57,6 @@ def parse_line(line: bytes) -> LogEntry:
     fields = decoded.split(" ", 7)
     if len(fields) == 8 and fields[0].startswith("<") and ">" in fields[0]:
         pri = fields[0][1 : fields[0].index(">")]
-        if pri.isdigit():
+        if pri.isascii() and pri.isdigit() and len(pri) <= _PRI_DIGITS:
             return LogEntry((int(pri) >> 3) & 7, fields[1], fields[2], fields[3], fields[7])
     return LogEntry(LOG_INFO, "-", "-", "-", decoded)

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from typing import Protocol
 
+from fluxcore.wire.constants import ROLE_OWNER
 from fluxcore.wire.message import Message, Payload
 from fluxcore.wire.payload import need_int
 
@@ -21,6 +22,10 @@ class Responder(Protocol):
 def sender(req: Message) -> str:
     """The uuid of who made the request: the first hop of its route stack."""
     return req.routes[0] if req.routes else ""
+
+
+def _may_end(req: Message, by: Message) -> bool:
+    return bool(by.rolemask & ROLE_OWNER) or by.userid == req.userid
 
 
 class RequestList:
@@ -62,19 +67,23 @@ class RequestList:
     def cancel(self, cancel: Message) -> Message | None:
         """End the one that a cancel request ``{matchtag}`` of its sender names with ENODATA.
 
-        Owner and sender must match; what is not found is ignored.
+        What is not found, or is another user's, is ignored.
         """
         key = (sender(cancel), need_int(cancel.json, "matchtag"))
         req = self._requests.get(key)
-        if req is None or req.userid != cancel.userid:
+        if req is None or not _may_end(req, cancel):
             return None
         del self._requests[key]
         self._responder.respond_error(req, errno.ENODATA)
         return req
 
     def disconnect(self, disconnect: Message) -> list[Message]:
-        """Forget all of the sender of a disconnect request; those forgotten."""
-        gone = [req for req in self if sender(req) == sender(disconnect)]
+        """Forget all of the sender of a disconnect request; those forgotten.
+
+        A guest can claim any sender, but no other user: what others have asked for stays.
+        """
+        who = sender(disconnect)
+        gone = [req for req in self if sender(req) == who and _may_end(req, disconnect)]
         for req in gone:
             self.discard(req)
         return gone

@@ -70,11 +70,15 @@ def method(topic: str, *, role: int = ROLE_NONE) -> Callable[[_F], _F]:
     return mark
 
 
-def on_event(prefix: str) -> Callable[[_F], _F]:
-    """Mark a function of a :class:`Service` as the handler of events under ``prefix``."""
+def on_event(prefix: str, *, role: int = ROLE_NONE) -> Callable[[_F], _F]:
+    """Mark a function of a :class:`Service` as the handler of events under ``prefix``.
+
+    Anybody can publish any event; those that neither the owner nor one in ``role`` has published
+    are not for the function (CONTRACTS A5).
+    """
 
     def mark(function: _F) -> _F:
-        _marks(function, "_events").append(prefix)
+        _marks(function, "_events").append((prefix, role))
         return function
 
     return mark
@@ -93,8 +97,8 @@ class MethodTable(Protocol):
     def add_method(self, topic: str, method: Method) -> None:
         """Serve ``topic``."""
 
-    def add_event_handler(self, prefix: str, function: EventFunction) -> None:
-        """Call ``function`` for the events under ``prefix``."""
+    def add_event_handler(self, prefix: str, function: EventFunction, rolemask: int) -> None:
+        """Call ``function`` for the events under ``prefix`` of one in ``rolemask``."""
 
 
 class Service:
@@ -111,8 +115,8 @@ class Service:
             for topic, role in getattr(function, "_methods", ()):
                 full = name + topic if topic.startswith(".") else topic
                 table.add_method(full, Method(getattr(self, attribute), role))
-            for prefix in getattr(function, "_events", ()):
+            for prefix, role in getattr(function, "_events", ()):
                 full = name + prefix if prefix.startswith(".") else prefix
-                table.add_event_handler(full, getattr(self, attribute))
+                table.add_event_handler(full, getattr(self, attribute), role)
                 prefixes.append(full)
         return prefixes

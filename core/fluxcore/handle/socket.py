@@ -23,10 +23,14 @@ def open_socket(path: str, environ: Mapping[str, str] = os.environ) -> socket.so
     :raises OSError: ENOENT or ECONNREFUSED if there is no broker, else the errno that the
         server sent instead of zero
     """
-    sock = _connect(path, int(environ.get("FLUX_LOCAL_CONNECTOR_RETRY_COUNT", _RETRIES)))
+    sock = _connect(path, _retry_count(environ))
     try:
         sock.settimeout(_AUTH_TIMEOUT)
-        answer = sock.recv(1)
+        try:
+            answer = sock.recv(1)
+        except TimeoutError:
+            text = f"broker socket {path} does not answer"
+            raise rpc_error(errno.ETIMEDOUT, text) from None
         if not answer:
             raise rpc_error(errno.ECONNRESET)
         if answer[0]:
@@ -36,6 +40,11 @@ def open_socket(path: str, environ: Mapping[str, str] = os.environ) -> socket.so
         sock.close()
         raise
     return sock
+
+
+def _retry_count(environ: Mapping[str, str]) -> int:
+    text = environ.get("FLUX_LOCAL_CONNECTOR_RETRY_COUNT")
+    return int(text) if text is not None and text.isdecimal() else _RETRIES
 
 
 def _connect(path: str, retries: int) -> socket.socket:
@@ -49,6 +58,8 @@ def _connect(path: str, retries: int) -> socket.socket:
             raise rpc_error(errno.ENOENT, f"broker socket {path} was not found") from None
         except OSError as exc:
             sock.close()
+            if exc.errno is None:  # Python itself refuses a path that the kernel would
+                raise rpc_error(errno.ENAMETOOLONG) from None
             if retries <= 0 or exc.errno not in (errno.ECONNREFUSED, errno.EAGAIN):
                 raise
             retries -= 1

@@ -1,11 +1,17 @@
 """A stream socket that carries RFC 3 messages, on an asyncio loop."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Iterator
+from typing import Final
 
+from fluxcore.handle.errors import rpc_error
 from fluxcore.wire import rfc3
 from fluxcore.wire.errors import WireError
 from fluxcore.wire.message import Message
+
+#: A peer may be behind by the longest message there is, and some.
+MAX_UNSENT: Final = rfc3.MAX_SIZE + (64 << 20)
 
 
 class MessageStream(asyncio.Protocol):
@@ -14,6 +20,9 @@ class MessageStream(asyncio.Protocol):
     What is sent while messages are being received leaves when the last of them has been
     handled; what is sent at any other time leaves at the end of the loop turn. Either way it is
     one write however many messages there are.
+
+    A peer that does not read is waited for until ``max_unsent`` bytes have gathered; then it is
+    dropped, so that it costs itself the connection and not us the memory.
     """
 
     def __init__(
@@ -22,11 +31,13 @@ class MessageStream(asyncio.Protocol):
         on_message: Callable[[Message], None],
         on_close: Callable[[Exception | None], None],
         max_size: int = rfc3.MAX_SIZE,
+        max_unsent: int = MAX_UNSENT,
     ) -> None:
         self._loop = loop
         self._on_message = on_message
         self._on_close = on_close
         self._reader = rfc3.Reader(max_size)
+        self._max_unsent = max_unsent
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
         self._held = False
@@ -58,6 +69,7 @@ class MessageStream(asyncio.Protocol):
         try:
             return next(messages, None)
         except WireError as exc:
+            self._flush()  # what came before was a message, and is answered
             self._end(exc)
             return None
 
@@ -84,10 +96,19 @@ class MessageStream(asyncio.Protocol):
         if self._out and self._transport is not None:
             out, self._out = self._out, []
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            if self._transport.get_write_buffer_size() > self._max_unsent:
+                self._transport.abort()
+                self._end(rpc_error(errno.ENOBUFS))
 
     def close(self) -> None:
         """Send what is gathered, then close."""
         self._flush()
+        self._end(None)
+
+    def abort(self) -> None:
+        """Close without waiting for the peer to read what it has been sent."""
+        if self._transport is not None:
+            self._transport.abort()
         self._end(None)
 
     def _end(self, exc: Exception | None) -> None:

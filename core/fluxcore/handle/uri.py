@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from fluxcore.handle.errors import rpc_error
 
@@ -16,7 +16,7 @@ def local_path(uri: str | None = None, environ: Mapping[str, str] = os.environ) 
     target = uri or environ.get("FLUX_URI")
     if not target:
         raise rpc_error(errno.ENOENT, "no broker to connect to: FLUX_URI is not set")
-    parts = urlsplit(target)
-    if parts.scheme != "local" or not parts.path:
+    scheme, found, path = target.partition("://")
+    if scheme != "local" or not found or not path:
         raise rpc_error(errno.EINVAL, f"{target}: not a local:// URI")
-    return unquote(parts.path)
+    return unquote(path)
