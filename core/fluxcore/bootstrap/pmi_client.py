@@ -4,8 +4,8 @@ import errno
 import socket
 from collections.abc import Mapping
 
-from fluxcore.bootstrap.pmi_wire import LineReader, decode, encode
 from fluxcore.handle.errors import rpc_error
+from fluxcore.shell.pmi_wire import LineReader, decode, encode
 
 
 class PmiClient:

@@ -21,12 +21,12 @@ from importlib.util import find_spec
 from typing import Final
 
 from fluxcore.bootstrap.boot import HOSTS_KEY
-from fluxcore.bootstrap.pmi_server import PmiServer
-from fluxcore.bootstrap.pmi_wire import LineReader
 from fluxcore.broker import rc
 from fluxcore.broker.options import BrokerOptions
 from fluxcore.resource.hostlist import Hostlist
 from fluxcore.shell.child import exit_code
+from fluxcore.shell.pmi_server import PmiServer
+from fluxcore.shell.pmi_wire import LineReader
 from fluxcore.wire.errors import WireError
 
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)

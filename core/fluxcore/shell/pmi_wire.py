@@ -10,6 +10,9 @@ KEY_MAX: Final = 64
 VALUE_MAX: Final = 1024
 _LINE_MAX: Final = 4096
 
+#: Fields that may hold spaces and are therefore the last of their line.
+_RUNS_ON: Final = ("value", "error_msg")
+
 
 def encode(command: str, **fields: object) -> bytes:
     """A command and its fields as a line."""
@@ -18,7 +21,7 @@ def encode(command: str, **fields: object) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, str]:
-    """The fields of a line without its newline. A value runs to the end of the line.
+    """The fields of a line without its newline. A value or message runs to the line's end.
 
     :raises WireError: it is no line of the protocol
     """
@@ -26,15 +29,20 @@ def decode(line: bytes) -> dict[str, str]:
         text = line.decode()
     except UnicodeDecodeError:
         raise WireError("PMI line is no text") from None
-    head, found, value = text.partition(" value=")
+    head, rest = text, None
+    for name in _RUNS_ON:
+        head, found, value = text.partition(f" {name}=")
+        if found:
+            rest = (name, value)
+            break
     fields: dict[str, str] = {}
     for word in head.split():
-        name, equals, rest = word.partition("=")
+        name, equals, value = word.partition("=")
         if not equals:
             raise WireError(f"PMI line has a word without '=': {word}")
-        fields[name] = rest
-    if found:
-        fields["value"] = value
+        fields[name] = value
+    if rest is not None:
+        fields[rest[0]] = rest[1]
     if "cmd" not in fields and "mcmd" not in fields:
         raise WireError("PMI line has no command")
     return fields
