@@ -198,17 +198,21 @@ class HandleCore:
         if msg.routes and self._forward is not None:
             self._forward(msg)
             return
-        last = msg.aux1 or not msg.flags & c.STREAMING
-        sink = self._release(msg.aux2) if last else self._pending.get(msg.aux2)
-        feed = sink.feed if sink is not None else None
-        if msg.aux2 == 0:
-            feed = self._untagged.get(msg.topic or "")
+        feed = self._taker(msg)
         if feed is None:
             return
         try:
             feed(msg)
         except Exception as exc:  # noqa: BLE001 - a fault of who asked is none of who answered
             self._report(msg, exc)
+
+    def _taker(self, msg: Message) -> Callable[[Message], None] | None:
+        """Who takes the response ``msg``; None if nobody waits for it."""
+        if msg.aux2 == 0:
+            return self._untagged.get(msg.topic or "")
+        last = msg.aux1 or not msg.flags & c.STREAMING
+        sink = self._release(msg.aux2) if last else self._pending.get(msg.aux2)
+        return sink.feed if sink is not None else None
 
     def _receive_request(self, msg: Message) -> None:
         topic = msg.topic or ""
