@@ -46,15 +46,21 @@ class ResourcePool:
 
     def mark_up(self, ranks: IdSet) -> None:
         """Let ``ranks`` be allocated; those that are not in the pool are ignored."""
-        self._up |= (ranks & self.inventory.ranks).mask()
+        self._up |= (ranks & self.inventory.ranks).mask() & self._all
 
     def mark_down(self, ranks: IdSet) -> None:
         """Allocate ``ranks`` no more; what jobs have on them stays theirs."""
         self._up &= ~(ranks & self.inventory.ranks).mask()
 
+    def remove(self, ranks: IdSet) -> None:
+        """Never allocate ``ranks`` again; what jobs have on them stays theirs."""
+        gone = (ranks & self.inventory.ranks).mask()
+        self._all &= ~gone
+        self._up &= ~gone
+
     def down_set(self) -> ResourceSet:
         """What is on the ranks that are down."""
-        return self.inventory.subset(self.inventory.ranks - self.up)
+        return self.inventory.subset(IdSet.from_mask(self._all & ~self._up))
 
     def allocated_set(self) -> ResourceSet:
         """What jobs have."""

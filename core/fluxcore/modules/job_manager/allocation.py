@@ -12,7 +12,7 @@ from fluxcore.handle.logline import LOG_DEBUG
 from fluxcore.job import states
 from fluxcore.modules.job_manager.annotations import merged
 from fluxcore.modules.job_manager.job import Job
-from fluxcore.modules.job_manager.priority_queue import PriorityQueue
+from fluxcore.job.priority_queue import PriorityQueue
 from fluxcore.modules.job_manager.queues import Queue
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Allocation:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._effects = machine.effects
-        self.queue = PriorityQueue()
+        self.queue: PriorityQueue[Job] = PriorityQueue()
         self.sent: dict[int, Job] = {}
         self.online = False
         self.limit = 0
@@ -161,7 +161,8 @@ class Allocation:
         if job is not None:
             self._answered(job)
         if job is None or job.state != states.SCHED:
-            self._effects.free(jobid, r)
+            if self.online:
+                self._effects.free(jobid, r)
             return
         self.changes += 1
         job.r = r
