@@ -19,18 +19,30 @@ class SpanWidget(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES}
 
-    def role_style(self, role: Role) -> Style:
-        """The style of a role here."""
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._combined: dict[tuple[Style, Role], Style] = {}
+
+    def notify_style_update(self) -> None:
+        """The style sheet or the theme is another one."""
+        self._combined.clear()
+        super().notify_style_update()
+
+    def _style_on(self, base: Style, role: Role) -> Style:
+        """The style of a role on ``base``."""
         if role == "plain":
-            return Style()
-        return self.get_component_rich_style(f"role--{role}", partial=True)
+            return base
+        style = self._combined.get((base, role))
+        if style is None:
+            style = base + self.get_component_rich_style(f"role--{role}", partial=True)
+            self._combined[base, role] = style
+        return style
 
     def strip(self, spans: Iterable[Span], base: Style, role: Role | None = None) -> Strip:
         """The spans on ``base``; all in one role if ``role`` is given."""
-        segments = [
-            Segment(text, base + self.role_style(role or own)) for text, own in spans if text
-        ]
-        return Strip(segments)
+        return Strip(
+            [Segment(text, self._style_on(base, role or own)) for text, own in spans if text]
+        )
 
 
 class SpanScroll(SpanWidget, ScrollView):

@@ -23,6 +23,10 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
+#: The cells of a row, and whether the cursor is on it.
+_Said = tuple[Mapping[str, Cell], bool]
+
+
 class RowSource(Protocol[R_co]):
     """Where a table gets its rows."""
 
@@ -73,6 +77,8 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         self._sorted_by = ""
         self._notice = ""
         self._stale = False
+        #: What each line said when it was last drawn.
+        self._drawn: dict[int, _Said | None] = {}
         #: True while the cursor stays on the last row, whatever comes.
         self.tail = False
 
@@ -88,7 +94,7 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         found = None if self._cursor_key is None else self._rows.index(self._cursor_key)
         index = found if found is not None else min(self._cursor, count - 1)
         self._place(count - 1 if self.tail else index)
-        self.refresh()
+        self.refresh_rows()
 
     def say(self, notice: str) -> None:
         """Show a notice where rows would be, while there are none."""
@@ -117,7 +123,7 @@ class Table(SpanScroll, Generic[R], can_focus=True):
     def go(self, index: int) -> None:
         """Put the cursor on a row; beyond an end, on the row there."""
         self._place(min(max(index, 0), len(self._rows) - 1))
-        self.refresh()
+        self.refresh_rows()
 
     def go_to(self, key: Hashable) -> None:
         """Put the cursor on the row of ``key``, if it is shown."""
@@ -199,12 +205,21 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             return self._header(width)
-        index = y - 1 + self.scroll_offset.y
-        if index < len(self._rows):
-            return self._row(index, width)
+        said = self._drawn[y] = self._says(y)
+        if said is not None:
+            cells, under_cursor = said
+            base = self._style("cursor") if under_cursor else self.rich_style
+            return self._draw(self._line(cells, width), width, base)
         if y == 1 and self._notice:
             return self._draw([(f" {self._notice}", "plain")], width, self._style("notice"))
         return Strip.blank(width, self.rich_style)
+
+    def _says(self, y: int) -> _Said | None:
+        """What the line at ``y`` says now; None if no row is there."""
+        index = y - 1 + self.scroll_offset.y
+        if index >= len(self._rows):
+            return None
+        return self._present(self._rows[index]), index == self._cursor
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"table--{name}")
@@ -215,10 +230,6 @@ class Table(SpanScroll, Generic[R], can_focus=True):
             mark = "*" if column.id == self._sorted_by else ""
             cells[column.id] = ((f"{column.title}{mark}", "plain"),)
         return self._draw(self._line(cells, width), width, self._style("header"))
-
-    def _row(self, index: int, width: int) -> Strip:
-        base = self._style("cursor") if index == self._cursor else self.rich_style
-        return self._draw(self._line(self._present(self._rows[index]), width), width, base)
 
     def _line(self, cells: Mapping[str, Cell], width: int) -> list[Span]:
         spans: list[Span] = [(" ", "plain")]
@@ -233,5 +244,8 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         return self.strip(spans, base, role).adjust_cell_length(width, base)
 
     def refresh_rows(self) -> None:
-        """Draw the rows anew: what they say depends on the time."""
-        self.refresh(Region(0, 1, self.size.width, max(self.size.height - 1, 0)))
+        """Draw anew the lines that say something else now than they did."""
+        width = self.size.width
+        for y in range(1, self.size.height):
+            if y not in self._drawn or self._drawn[y] != self._says(y):
+                self.refresh(Region(0, y, width, 1))
