@@ -143,7 +143,8 @@ class FluxTop(App[None]):
             self._facts = replace(self._facts, state=state)
         elif isinstance(message, Pulse):
             self._facts = replace(self._facts, beat=self.desk.clock())
-        self._tell()
+        if isinstance(message, Instance) or self._facts.state is None:
+            self._tell()  # the rest waits for the next tick
 
     # -- the lines above and below ---------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The modules of a rank, and what can be done to them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fluxtop.bindings import bindings
 from fluxtop.data.modules import (
@@ -55,10 +56,13 @@ class ModulesPane(Pane):
         self.follow("modules", ModulesOf(self.desk.chosen_rank), self._take)
 
     def _take(self, modules: ModuleList) -> None:
+        before = {replace(row, idle=0) for row in self._rows.everything()}
         self._asked = self.desk.clock()
         self._rows.replace(modules.rows)
-        self._table.update()
-        self.refresh_subtitle()
+        # Where only the idle times are others, the next tick draws them with all that counts up.
+        if before != {replace(row, idle=0) for row in modules.rows}:
+            self._table.update()
+            self.refresh_subtitle()
 
     def choose_rank(self, rank: int) -> None:
         """Show the modules of another rank."""
@@ -88,8 +92,8 @@ class ModulesPane(Pane):
         return self._table.row is not None
 
     def tick(self) -> None:
-        """Idle grows."""
-        self._table.refresh_rows()
+        """Idle grows, or has fallen."""
+        self._table.update()
 
     def filter(self, text: str) -> None:
         """Show only modules whose name or services contain ``text``."""

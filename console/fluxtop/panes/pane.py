@@ -38,6 +38,7 @@ class Pane(Vertical):
         self.on_screen = False
         self.trouble: Trouble | None = None
         self._watches: dict[str, Watch] = {}
+        self._said = ""
         #: Made when it is first asked for: a console starts without one text field.
         self._filter: FilterBar | None = None
         number = list(PANES).index(self.ID) + 1
@@ -125,7 +126,9 @@ class Pane(Vertical):
         text = str(self.trouble) if self.trouble is not None else self.subtitle()
         if self._filter is not None and self._filter.value:
             text = f"/{self._filter.value}  {text}"
-        self.border_subtitle = Content(text)
+        if text != self._said:
+            self._said = text
+            self.border_subtitle = Content(text)
 
     # -- the filter ------------------------------------------------------------------------
 
