@@ -69,9 +69,9 @@ class Actions:
         """Count it, if it can be waited for."""
         self._waits.active(job)
 
-    def hold(self, job: Job) -> None:
-        """Release the job when its first events are written."""
-        self._batch.hold(job)
+    def write(self, job: Job) -> None:
+        """Go on with the job when its first events are written."""
+        self._batch.then(lambda: self._machine.written(job))
 
     def withdraw(self, job: Job) -> None:
         """Write nothing of it."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.handle.logline import LOG_DEBUG
 from fluxcore.job import states
+from fluxcore.job.priority_queue import PriorityQueue
 from fluxcore.modules.job_manager.annotations import merged
 from fluxcore.modules.job_manager.job import Job
-from fluxcore.job.priority_queue import PriorityQueue
 from fluxcore.modules.job_manager.queues import Queue
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Allocation:
     def enqueue(self, job: Job) -> None:
         """Let ``job`` be allocated unless it is held, or is asked for already."""
         if (
-            job.alloc_bypass
+            not job.written
+            or job.alloc_bypass
             or job.alloc_queued
             or job.alloc_pending
             or job.priority <= _HELD

@@ -21,15 +21,11 @@ from fluxcore.wire.message import Message
 class EventBatch:
     """Gathers lines of eventlogs and commits them.
 
-    ``release`` is called with each held job when what was gathered before is in the KVS.
     ``failed`` is told of a commit that was not carried out: events are lost then.
     """
 
-    def __init__(
-        self, flux: Flux, release: Callable[[Job], None], failed: Callable[[OSError], None]
-    ) -> None:
+    def __init__(self, flux: Flux, failed: Callable[[OSError], None]) -> None:
         self._flux = flux
-        self._release = release
         self._failed = failed
         self._lines: dict[int, list[bytes]] = {}
         self._then: list[Callable[[], None]] = []
@@ -51,10 +47,6 @@ class EventBatch:
     def withdraw(self, job: Job) -> None:
         """Do not write what has been gathered of ``job``."""
         self._lines.pop(job.id, None)
-
-    def hold(self, job: Job) -> None:
-        """Release ``job`` when what has been gathered is written."""
-        self.then(lambda: self._release(job))
 
     def then(self, function: Callable[[], None]) -> None:
         """Call ``function`` when all that has been gathered, or is under way, is written."""

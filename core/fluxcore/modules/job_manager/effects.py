@@ -19,8 +19,8 @@ class Effects(Protocol):
     def accepted(self, job: Job) -> None:
         """``job`` is one of the instance's from now on."""
 
-    def hold(self, job: Job) -> None:
-        """Call :meth:`~.machine.Machine.release` once what has been posted is in the KVS."""
+    def write(self, job: Job) -> None:
+        """Call :meth:`~.machine.Machine.written` once what has been posted is in the KVS."""
 
     def withdraw(self, job: Job) -> None:
         """Forget a job that was refused: what has been posted is for nobody."""

@@ -25,7 +25,7 @@ class Intake:
     def submit(self, entry: Mapping[str, Any]) -> tuple[Job, str | None]:
         """Take up a job of job-manager.submit; with it why not, or None if it is accepted.
 
-        An accepted one is held: its events wait until Machine.release.
+        An accepted one waits for Machine.written before it is scheduled.
 
         :raises PayloadError: the entry is malformed
         """
@@ -58,10 +58,10 @@ class Intake:
             del machine.active[job.id]
             return str(exc)
         self._known(job)
-        machine.effects.hold(job)
-        job.held = []
-        machine.post(job, "validate")
+        machine.effects.write(job)
+        job.written = False
         machine.dependencies.accepted(job)
+        machine.post(job, "validate")
         return None
 
     def _known(self, job: Job) -> None:

@@ -48,7 +48,6 @@ class Job:
         "free_posted",
         "got_resources",
         "has_resources",
-        "held",
         "id",
         "immutable",
         "jobspec",
@@ -61,6 +60,7 @@ class Job:
         "t_submit",
         "urgency",
         "userid",
+        "written",
     )
 
     def __init__(self, jobid: int, jobspec: Jobspec) -> None:
@@ -85,8 +85,8 @@ class Job:
         self.alloc_bypass = False
         self.immutable = False
         self.perilogs = 0
-        #: Events that wait until those before them are in the KVS; None if none need wait.
-        self.held: list[tuple[EventObject, bool]] | None = None
+        #: True when its first events are in the KVS.
+        self.written = True
         self.depend_posted = False
         self.free_posted = False
         self.alloc_queued = False

@@ -5,8 +5,8 @@ Effects, and then the machine *acts* on the state that the job is in. An action 
 events, to this job or to others; they wait in line, so no event is ever handled inside another. An
 action may be repeated: it looks at what has been asked for already (the marks of the Job).
 
-A job that has just been submitted is *held*: its events wait until the first one is in the KVS, so
-nobody is told of a job that would not be there after a crash.
+A job that has just been submitted is not given to the scheduler before its first events are in the
+KVS: nobody acts on a job that would not be there after a crash.
 
 What is posted from outside is refused if it may not come in the job's state. What an action has
 posted may be overtaken (a job is cancelled while it becomes schedulable) and is then dropped.
@@ -78,9 +78,7 @@ class Machine:
         }
         if context is not None:
             event["context"] = context
-        if job.held is not None:
-            job.held.append((event, commit))
-        elif self._working:
+        if self._working:
             self._todo.append((job, event, commit))
         else:
             self.run(lambda: self._process(job, event, commit))
@@ -134,10 +132,10 @@ class Machine:
             self.effects.inactive(job)
             self.effects.calm()
 
-    def release(self, job: Job) -> None:
-        """Let the events of a held job happen, now that those before them are safe."""
-        held, job.held = job.held or [], None
-        self.run(lambda: self._todo.extend([(job, event, commit) for event, commit in held]))
+    def written(self, job: Job) -> None:
+        """The first events of ``job`` are in the KVS."""
+        job.written = True
+        self.act_on([job])
 
     def prioritize(self, job: Job) -> None:
         """Give ``job`` the priority that its urgency stands for."""

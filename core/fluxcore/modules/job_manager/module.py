@@ -44,7 +44,7 @@ class JobManager(Module):
         super().__init__(flux, args, conf)
         actions = self._actions = Actions(flux)
         machine = self.machine = Machine(actions, time.time, os.getuid())
-        batch = self._batch = EventBatch(flux, machine.release, self.quit_with)
+        batch = self._batch = EventBatch(flux, self.quit_with)
         self._journal = Journal(flux, machine)
         self._waiting = WaitService(flux, machine, batch)
         self._sched = SchedService(flux, machine)
