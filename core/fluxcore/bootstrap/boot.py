@@ -9,6 +9,7 @@ from fluxcore.bootstrap.pmi_client import PmiClient
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.options import BootInfo
 from fluxcore.handle.errors import rpc_error
+from fluxcore.overlay.settings import OverlaySettings
 from fluxcore.overlay.sockets import KeyPair, OverlaySockets
 from fluxcore.overlay.topology import Topology
 
@@ -56,7 +57,8 @@ def _topo_uri(attrs: Attributes) -> str:
 
 def _exchange(attrs: Attributes, uuid: str, pmi: PmiClient, boot: BootInfo) -> OverlaySockets:
     keys = KeyPair.generate()
-    sockets = OverlaySockets(keys, io_threads=_io_threads(attrs))
+    settings = OverlaySettings.read(attrs)
+    sockets = OverlaySockets(keys, settings.io_threads, settings.child_rcvhwm)
     children = boot.topology.children(boot.rank)
     uris = []
     if children:
@@ -73,14 +75,6 @@ def _exchange(attrs: Attributes, uuid: str, pmi: PmiClient, boot: BootInfo) -> O
         attrs.set("tbon.parent-endpoint", above["uri"][0])
         sockets.connect(above["uri"][0], above["pubkey"], uuid)
     return sockets
-
-
-def _io_threads(attrs: Attributes) -> int:
-    text = attrs.setdefault("tbon.zmq_io_threads", "1")
-    if not text.isdigit() or int(text) < 1:
-        text = "tbon.zmq_io_threads: value must be an integer >= 1"
-        raise rpc_error(errno.EINVAL, text)
-    return int(text)
 
 
 def _card(pmi: PmiClient, rank: int) -> dict[str, Any]:

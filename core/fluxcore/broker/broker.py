@@ -28,13 +28,13 @@ from fluxcore.broker.state_service import ShutdownService, StateService
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.module import Module
 from fluxcore.handle.runner import ModuleFactory
-from fluxcore.job.fsd import parse_fsd
 from fluxcore.modules.config import ConfigModule
 from fluxcore.modules.connector_local import ConnectorLocal
 from fluxcore.modules.groups import Groups
 from fluxcore.modules.overlay import OverlayModule
 from fluxcore.overlay.overlay import Overlay
 from fluxcore.overlay.peers import Identity
+from fluxcore.overlay.settings import OverlaySettings
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import request
 
@@ -73,9 +73,9 @@ class Broker:
         setup.boot_attributes(attrs, boot)
         if attrs.get("local-uri") is None:
             attrs.set("local-uri", f"local://{rundir.path}/local-{boot.rank}")
+        self._levels = setup.log_levels(attrs)
         if boot.rank == 0:
             self._dirs.append(BrokerDir(attrs, "statedir", _STATE_PARENT))
-        self._levels = setup.log_levels(attrs)
 
     async def run(self, *, signals: bool = True) -> int:
         """Live from load-builtins to exit; the exit code.
@@ -83,19 +83,28 @@ class Broker:
         :param signals: let signals to this process reach the broker
         """
         loop = asyncio.get_running_loop()
-        self._assemble(loop)
-        if signals:
-            install_signal_handlers(loop, self._control)
+        try:
+            self._assemble(loop)
+            if signals:
+                install_signal_handlers(loop, self._control)
+            return await self._live()
+        finally:
+            if self._boot.sockets is not None:
+                self._boot.sockets.close()
+            for directory in self._dirs:
+                directory.close()
+
+    async def _live(self) -> int:
         try:
             self._control.start()
             await self._exited.wait()
         finally:
+            left = await self._host.close()
+            self._runat.close()
             self._control.close()
             await self._flux.close()
             self._overlay.close()
-            for directory in self._dirs:
-                directory.close()
-        return self._control.exit_code
+        return self._control.exit_code or int(left > 0)
 
     # -- putting together ------------------------------------------------------------------
 
@@ -105,7 +114,7 @@ class Broker:
         own = self._own = OwnLink(router, loop, self._attrs.immutables())
         flux = self._flux = own.flux
         router.own = own
-        runat = self._make_runat(loop)
+        runat = self._runat = self._make_runat(loop)
         control = self._control = RunControl(flux, self._attrs, runat, rank, size, self._actions())
         self._host = self._make_host(loop)
         self._overlay = self._make_overlay()
@@ -137,7 +146,7 @@ class Broker:
         return ModuleHost(self._router, self._attrs, loop, hooks, builtins)
 
     def _make_overlay(self) -> Overlay:
-        hosts = self._boot.hosts
+        hosts, settings = self._boot.hosts, OverlaySettings.read(self._attrs)
         identity = Identity(
             self._boot.rank, self._uuid, os.getuid(), _VERSION_NUMBER, lambda rank: hosts[rank]
         )
@@ -148,8 +157,8 @@ class Broker:
             broker=self._router,
             post=self._overlay_event,
             log=self._flux.log,
-            torpid_min=parse_fsd(self._attrs["tbon.torpid_min"]),
-            torpid_max=parse_fsd(self._attrs["tbon.torpid_max"]),
+            torpid_min=settings.torpid_min,
+            torpid_max=settings.torpid_max,
         )
 
     def _bind_services(self, flux: Flux, runat: RunAt, control: RunControl) -> None:
@@ -186,9 +195,10 @@ class Broker:
     # -- built-in modules ------------------------------------------------------------------
 
     def _make_config(self, flux: Flux, args: Sequence[str], conf: Mapping[str, Any]) -> Module:
-        return ConfigModule(
+        self._config = ConfigModule(
             flux, args, conf, read=self._read_conf, keep=self._set_conf, current=lambda: self._conf
         )
+        return self._config
 
     def _make_overlay_module(
         self, flux: Flux, args: Sequence[str], conf: Mapping[str, Any]
@@ -209,7 +219,7 @@ class Broker:
         return Actions(
             load_builtins=self._load_builtins,
             unload_builtins=self._unload_builtins,
-            set_conf=self._set_conf,
+            sync_conf=lambda: self._config.follow_parent(),
             go_online=self._go_online,
             entered=lambda state: self._states.entered(state),
             stop_joining=lambda: self._overlay.peers.stop_joining(),

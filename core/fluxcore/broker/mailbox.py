@@ -53,7 +53,14 @@ class Mailbox:
             while self._waiting:
                 self._receive(self._waiting.popleft())
         finally:
-            self._busy = False
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing runs any more; what still waits is for the next loop turn."""
+        self._busy = False
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._resume)
 
     def send(self, route: Callable[[Message], None], msg: Message) -> None:
         """Send ``msg`` for the code behind this mailbox by calling ``route`` with it."""
@@ -66,10 +73,7 @@ class Mailbox:
             while self._waiting and self._waiting[0].type == c.RESPONSE:
                 self._receive(self._waiting.popleft())
         finally:
-            self._busy = False
-        if self._waiting and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._resume)
+            self._rest()
 
     def _resume(self) -> None:
         self._scheduled = False

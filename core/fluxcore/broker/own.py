@@ -33,8 +33,7 @@ class OwnLink:
         self._mailbox.deliver(msg)
 
     def _receive(self, msg: Message) -> None:
-        if self.flux.connected:
-            self.flux.receive(msg)
+        self.flux.receive_if_open(msg)
 
     def _send(self, msg: Message) -> None:
         if msg.userid == c.USERID_UNKNOWN:

@@ -121,7 +121,9 @@ class Router:
         elif nodeid not in (c.NODEID_ANY, self.rank):
             self._forward(msg)
             return
-        service = self._services.get((msg.topic or "").partition(".")[0])
+        if msg.topic is None:
+            raise rpc_error(errno.EPROTO)
+        service = self._services.get(msg.topic.partition(".")[0])
         if service is not None:
             service.deliver(msg)
         elif nodeid == self.rank or self.rank == 0:

@@ -15,6 +15,8 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR, LOG_INFO
 from fluxcore.shell.child import Child, exit_code
 
+#: Output without a newline is logged in pieces of this size.
+_LINE_MAX: Final = 65536
 _ABORT_SIGNAL: Final = signal.SIGHUP
 
 #: What must not leak from how the broker was started into what it runs.
@@ -83,6 +85,7 @@ class RunAt:
         self._log = log
         self._environ = environ
         self._entries: dict[str, _Entry] = {}
+        self._streams: set[IO[bytes]] = set()
 
     def defined(self, name: str) -> bool:
         """True if there is something to run at ``name``."""
@@ -179,18 +182,33 @@ class RunAt:
 
     def _log_stream(self, name: str, index: int, stream: IO[bytes] | None, level: int) -> None:
         assert stream is not None
-        fd = stream.fileno()
+        fd, rest = stream.fileno(), b""
         os.set_blocking(fd, False)
 
         def readable() -> None:
+            nonlocal rest
             data = os.read(fd, 65536)
+            *lines, rest = (rest + data).split(b"\n")
             if not data:
-                self._loop.remove_reader(fd)
-                stream.close()
-            for line in data.decode(errors="replace").splitlines():
-                self._log(level, f"{name}.{index}: {line}")
+                self._close_stream(stream)
+                lines = [rest] if rest else []
+            elif len(rest) > _LINE_MAX:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._log(level, f"{name}.{index}: {line.decode(errors='replace')}")
 
         self._loop.add_reader(fd, readable)
+        self._streams.add(stream)
+
+    def _close_stream(self, stream: IO[bytes]) -> None:
+        self._loop.remove_reader(stream.fileno())
+        self._streams.discard(stream)
+        stream.close()
+
+    def close(self) -> None:
+        """Read no more output: what a command has left running may hold it open."""
+        for stream in list(self._streams):
+            self._close_stream(stream)
 
 
 def parse_push(lines: Sequence[object]) -> list[Command]:

@@ -16,18 +16,33 @@ from typing import Final
 
 from fluxcore.broker import rc
 from fluxcore.broker.attributes import Attributes
+from fluxcore.broker.quorum import Quorum
 from fluxcore.broker.runat import RunAt
 from fluxcore.broker.state import State, StateMachine
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR, LOG_INFO
-from fluxcore.job.fsd import format_fsd, parse_fsd
-from fluxcore.resource.hostlist import Hostlist
-from fluxcore.resource.idset import IdSet
+from fluxcore.job.fsd import format_fsd
 from fluxcore.wire import constants as c
 
 _DEADLY: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM)
 _GOODBYE_TIMEOUT: Final = 60.0
+#: The exit code of a script that was hung up on: 128 and SIGHUP.
+_INTERRUPTED: Final = 129
+
+#: What a deadly signal ends in each state: a script, else what the state waits for.
+_SCRIPT: Final = {
+    State.INIT: "rc1",
+    State.RUN: "rc2",
+    State.CLEANUP: "cleanup",
+    State.FINALIZE: "rc3",
+}
+_INTERRUPT: Final = {
+    State.JOIN: "parent-fail",
+    State.CONFIG_SYNC: "sync-fail",
+    State.QUORUM: "quorum-fail",
+    State.RUN: "shutdown",
+}
 
 
 @dataclass(slots=True)
@@ -36,7 +51,7 @@ class Actions:
 
     load_builtins: Callable[[], Awaitable[None]]
     unload_builtins: Callable[[], Awaitable[None]]
-    set_conf: Callable[[dict[str, object]], None]
+    sync_conf: Callable[[], Awaitable[None]]
     go_online: Callable[[], None]
     entered: Callable[[State], None]
     stop_joining: Callable[[], None]
@@ -56,13 +71,12 @@ class RunControl:
         self._attrs = attrs
         self._runat = runat
         self._rank = rank
-        self._size = size
         self._actions = actions
         self._machine = StateMachine()
         self._events: deque[str] = deque()
         self._parent: State | None = State.LOAD_BUILTINS
-        self._online = IdSet()
-        self._quorum_timer: asyncio.TimerHandle | None = None
+        self._quorum = Quorum(flux, attrs, size, self.post, lambda: self.state)
+        self._script: asyncio.Task[None] | None = None
         self._goodbye_timer: asyncio.TimerHandle | None = None
         self.since = time.monotonic()
         self.exit_code = 0
@@ -71,7 +85,7 @@ class RunControl:
             State.JOIN: self._join,
             State.CONFIG_SYNC: self._config_sync,
             State.INIT: self._init,
-            State.QUORUM: self._quorum,
+            State.QUORUM: self._wait_for_quorum,
             State.RUN: self._run,
             State.CLEANUP: self._cleanup,
             State.SHUTDOWN: self._actions.shut_down,
@@ -92,8 +106,13 @@ class RunControl:
         """Begin the broker's life."""
         self._enter[self.state]()
 
-    def post(self, event: str) -> None:
-        """Post an event; it is processed in one of the next loop turns."""
+    def post(self, event: str, *, error: bool = False) -> None:
+        """Post an event; it is processed in one of the next loop turns.
+
+        :param error: something has failed, and the exit code is to say so
+        """
+        if error:
+            self.exit_code = 1
         self._events.append(event)
         self._flux.loop.call_soon(self._process)
 
@@ -113,17 +132,24 @@ class RunControl:
         self._enter[after]()
         self._actions.entered(after)
 
-    def _task(self, work: Awaitable[str], failed: str) -> None:
-        """Run ``work`` and post what it returns, or ``failed`` if it raises."""
+    def _task(self, work: Awaitable[str], failed: str) -> "asyncio.Task[None]":
+        """Run ``work`` and post what it returns; ``failed`` if it raises or is interrupted."""
 
         async def run() -> None:
-            event = failed
             try:
                 event = await work
-            finally:
-                self.post(event)
+            except BaseException as exc:
+                interrupted = isinstance(exc, asyncio.CancelledError)
+                self._failed(failed, _INTERRUPTED if interrupted else 1)
+                raise
+            self.post(event)
 
-        self._flux.task(run(), self.state.label)
+        return self._flux.task(run(), self.state.label)
+
+    def _failed(self, event: str, code: int = 1) -> None:
+        """Post the event of a failure, which the exit code tells of unless an earlier one does."""
+        self.exit_code = self.exit_code or code
+        self.post(event)
 
     # -- on the way up ---------------------------------------------------------------------
 
@@ -133,8 +159,7 @@ class RunControl:
                 await self._actions.load_builtins()
             except OSError as exc:
                 self._flux.log(LOG_ERR, f"error loading builtins: {exc.strerror}")
-                self.exit_code = 1
-                return "builtins-fail"
+                raise
             return "builtins-success"
 
         self._task(load(), "builtins-fail")
@@ -173,8 +198,9 @@ class RunControl:
         event = self._machine.for_parent(self._parent)
         if event is not None:
             if event.endswith("-fail"):
-                self.exit_code = self.exit_code or 1
-            self.post(event)
+                self._failed(event)
+            else:
+                self.post(event)
 
     def _config_sync(self) -> None:
         if self._rank == 0:
@@ -182,8 +208,7 @@ class RunControl:
             return
 
         async def sync() -> str:
-            answer = await self._flux.rpc("config.get", nodeid=self._rank, flags=c.UPSTREAM)
-            self._actions.set_conf(answer.json)
+            await self._actions.sync_conf()
             return "sync-success"
 
         self._task(sync(), "sync-fail")
@@ -200,7 +225,7 @@ class RunControl:
                 backing = self._attrs.get("content.backing-module") or rc.DEFAULT_BACKING
                 return self._script_done(name, await builtin(self._flux, self._rank, backing))
 
-            self._task(run(), f"{name}-fail")
+            self._script = self._task(run(), f"{name}-fail")
         elif self._runat.defined(name):
             self._runat.start(name, lambda code: self.post(self._script_done(name, code)))
         else:
@@ -213,54 +238,12 @@ class RunControl:
         self.exit_code = self.exit_code or code
         return f"{name}-fail" if code else f"{name}-success"
 
-    def _quorum(self) -> None:
-        self._flux.task(self._join_online(), "groups.join")
+    def _wait_for_quorum(self) -> None:
+        self._quorum.join()
         if self._rank > 0:
             self._check_parent()
-            return
-        self._flux.task(self._watch_online(), "groups.get")
-        self._warn_later()
-
-    async def _join_online(self) -> None:
-        try:
-            await self._flux.rpc("groups.join", {"name": "broker.online"})
-        except OSError:
-            self.post("quorum-fail")
-            raise
-
-    async def _watch_online(self) -> None:
-        quorum = int(self._attrs["broker.quorum"])
-        try:
-            async for update in self._flux.stream("groups.get", {"name": "broker.online"}):
-                self._online_changed(IdSet.decode(update.json["members"]), quorum)
-        except OSError:
-            self.post("quorum-fail")
-            raise
-
-    def _online_changed(self, online: IdSet, quorum: int) -> None:
-        gone, self._online = self._online - online, online
-        if self.state is State.QUORUM and len(online) >= quorum:
-            self.post("quorum-full")
-        if gone and self.state in (State.RUN, State.CLEANUP):
-            hosts = self._hosts(gone)
-            self._flux.log(LOG_ERR, f"dead to Flux: {hosts} (rank {gone.encode()})")
-
-    def _hosts(self, ranks: IdSet) -> str:
-        hosts = Hostlist.decode(self._attrs.get("hostlist") or "")
-        return Hostlist(hosts[rank] for rank in ranks).encode()
-
-    def _warn_later(self) -> None:
-        period = self._attrs["broker.quorum-warn"]
-        if period != "none":
-            self._quorum_timer = self._flux.loop.call_later(parse_fsd(period), self._warn)
-
-    def _warn(self) -> None:
-        if self.state is State.QUORUM:
-            missing = IdSet(range(self._size)) - self._online
-            hosts = self._hosts(missing)
-            text = f"quorum delayed: waiting for {hosts} (rank {missing.encode()})"
-            self._flux.log(LOG_ERR, text)
-            self._warn_later()
+        else:
+            self._quorum.watch()
 
     # -- running ---------------------------------------------------------------------------
 
@@ -291,11 +274,8 @@ class RunControl:
         """Go down because something the broker cannot do without has failed (CONTRACTS A28)."""
         self.exit_code = 1
         self._flux.log(LOG_CRIT, what)
-        for name, state in (("rc1", State.INIT), ("rc2", State.RUN)):
-            if self.state is state and self._runat.running(name):
-                self._runat.abort(name)
-                return
-        self.post("panic")
+        if self.state not in (State.INIT, State.RUN) or not self._abort_script():
+            self.post("panic")
 
     def signal(self, signum: int) -> None:
         """A signal has come: a deadly one ends what runs now, another goes to the jobs."""
@@ -303,30 +283,32 @@ class RunControl:
         if self._rank == 0 and signum not in _DEADLY:
             self._flux.task(self._signal_jobs(signum), "job-manager.killall")
             return
-        self._interrupt()
+        self._interrupt(signum)
 
     async def _signal_jobs(self, signum: int) -> None:
         request = {"dry_run": False, "userid": c.USERID_UNKNOWN, "signum": signum}
         answer = await self._flux.rpc("job-manager.killall", request)
         self._flux.log(LOG_INFO, f"forwarded signal {signum} to {answer.json['count']} jobs")
 
-    def _interrupt(self) -> None:
-        script = {
-            State.INIT: "rc1",
-            State.RUN: "rc2",
-            State.CLEANUP: "cleanup",
-            State.FINALIZE: "rc3",
-        }.get(self.state)
-        event = {
-            State.JOIN: "parent-fail",
-            State.CONFIG_SYNC: "sync-fail",
-            State.QUORUM: "quorum-fail",
-            State.RUN: "shutdown",
-        }.get(self.state)
-        if script is not None and self._runat.running(script):
-            self._runat.abort(script)
-        elif event is not None:
+    def _interrupt(self, signum: int) -> None:
+        event = _INTERRUPT.get(self.state)
+        if self._abort_script():
+            return
+        if event is not None:
             self.post(event)
+        else:
+            self._flux.log(LOG_INFO, f"ignored signal {signum} in {self.state.label}")
+
+    def _abort_script(self) -> bool:
+        """End what this state runs, our own or commands; True if there is something."""
+        name = _SCRIPT.get(self.state)
+        if name is not None and self._runat.running(name):
+            self._runat.abort(name)
+        elif self._script is not None and not self._script.done():
+            self._script.cancel()
+        else:
+            return False
+        return True
 
     # -- on the way down -------------------------------------------------------------------
 
@@ -341,7 +323,7 @@ class RunControl:
             self._runat.start("cleanup", done.set_result)
             return self._script_done("cleanup", await done or code)
 
-        self._task(end_jobs(), "cleanup-fail")
+        self._script = self._task(end_jobs(), "cleanup-fail")
 
     def _finalize(self) -> None:
         self._run_script("rc3", rc.rc3)
@@ -364,9 +346,9 @@ class RunControl:
 
     def close(self) -> None:
         """Stop the timers."""
-        for timer in (self._quorum_timer, self._goodbye_timer):
-            if timer is not None:
-                timer.cancel()
+        self._quorum.close()
+        if self._goodbye_timer is not None:
+            self._goodbye_timer.cancel()
 
 
 def install_signal_handlers(loop: asyncio.AbstractEventLoop, control: RunControl) -> None:

@@ -13,6 +13,8 @@ from fluxcore.broker.options import BootInfo, BrokerOptions
 from fluxcore.broker.runat import Command, RunAt, shell_command, user_shell
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
+from fluxcore.job.fsd import parse_fsd
+from fluxcore.overlay.settings import OverlaySettings
 from fluxcore.resource.hostlist import Hostlist
 
 _SHELLS = ("bash", "zsh", "csh", "tcsh", "ksh", "sh", "dash", "fish")
@@ -39,6 +41,7 @@ def first_attributes(options: BrokerOptions, hostname: str) -> Attributes:
         attrs.setdefault(script, rc.BUILTIN)
     attrs.setdefault("content.hash", "sha1")
     attrs.setdefault("content.backing-module", rc.DEFAULT_BACKING)
+    OverlaySettings.read(attrs)
     if options.verbose:
         attrs.setdefault("log-stderr-mode", "local")
         attrs.setdefault("log-stderr-level", LOG_DEBUG if options.verbose > 1 else LOG_INFO)
@@ -63,14 +66,12 @@ def boot_attributes(attrs: Attributes, boot: BootInfo) -> None:
     attrs.setdefault("instance-level", 0)
     for name, value in (
         ("tbon.prefertcp", "0"),
-        ("tbon.torpid_min", "5s"),
-        ("tbon.torpid_max", "30s"),
-        ("tbon.zmq_io_threads", "1"),
         ("broker.quorum", str(boot.size)),
         ("broker.quorum-warn", "1m"),
     ):
         attrs.setdefault(name, value)
     _check_quorum(attrs["broker.quorum"], boot.size)
+    _check_duration(attrs, "broker.quorum-warn")
     if "jobid" not in attrs:
         attrs.set("parent-uri", None)
     else:
@@ -86,6 +87,18 @@ def _check_quorum(text: str, size: int) -> None:
         raise rpc_error(errno.EINVAL, "Error parsing broker.quorum attribute")
 
 
+def _check_duration(attrs: Attributes, name: str) -> None:
+    """Check that an attribute is a duration, or "none".
+
+    :raises OSError: EINVAL: it is not
+    """
+    try:
+        if attrs[name] != "none":
+            parse_fsd(attrs[name])
+    except ValueError:
+        raise rpc_error(errno.EINVAL, f"Error parsing {name} attribute") from None
+
+
 def log_levels(attrs: Attributes) -> LogLevels:
     """The log attributes, with their defaults set.
 
@@ -93,13 +106,13 @@ def log_levels(attrs: Attributes) -> LogLevels:
     """
     levels = LogLevels()
 
-    def number(name: str, default: int, most: int = LOG_DEBUG) -> int:
+    def number(name: str, default: int, least: int = -1, most: int = LOG_DEBUG) -> int:
         text = attrs.setdefault(name, default)
         try:
             value = int(text)
         except ValueError:
             value = most + 1
-        if value > most:
+        if not least <= value <= most:
             raise rpc_error(errno.EINVAL, f"{name}: Invalid argument")
         return value
 
@@ -107,7 +120,7 @@ def log_levels(attrs: Attributes) -> LogLevels:
     levels.stderr_level = number("log-stderr-level", LOG_ERR)
     levels.forward_level = number("log-forward-level", levels.forward_level)
     levels.critical_level = number("log-critical-level", levels.critical_level)
-    levels.ring_size = number("log-ring-size", levels.ring_size, 1 << 31)
+    levels.ring_size = number("log-ring-size", levels.ring_size, 0, 1 << 31)
     mode = attrs.setdefault("log-stderr-mode", levels.stderr_mode)
     if mode not in ("leader", "local"):
         raise rpc_error(errno.EINVAL, "log-stderr-mode: Invalid argument")

@@ -11,6 +11,7 @@ from fluxcore.handle.logline import LOG_ERR, SEVERITIES, parse_line
 from fluxcore.handle.requests import RequestList
 from fluxcore.handle.service import DEFERRED, Reply, Service, method
 from fluxcore.wire.constants import ROLE_USER
+from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_str, opt_bool, opt_int
 
@@ -26,8 +27,8 @@ class Control(Protocol):
     def since(self) -> float:
         """When it was entered, in seconds of the monotonic clock."""
 
-    def post(self, event: str) -> None:
-        """Post an event."""
+    def post(self, event: str, *, error: bool = False) -> None:
+        """Post an event, of a failure if ``error``."""
 
     def request_shutdown(self) -> None:
         """Begin to shut down.
@@ -72,7 +73,7 @@ class StateService(Service):
         self._waiters.add(req)
         return DEFERRED
 
-    @method("state-machine.monitor", role=ROLE_USER)
+    @method("state-machine.monitor")
     def monitor(self, req: Message) -> Reply:
         """``{final?}`` -> ``{state}`` now and, if streaming, at each change up to ``final``."""
         _final(req)
@@ -94,10 +95,14 @@ class StateService(Service):
 
     @method("state-machine.post")
     def post(self, req: Message) -> Reply:
-        """``{event, error?}``: post an event, for tests and modules that are part of the broker."""
-        event = need_str(req.json, "event")
-        opt_bool(req.json, "error")
-        self._control.post(event)
+        """``{event, error?}``: post an event, for modules that are part of the broker.
+
+        Nobody may wait for an answer: EPROTO.
+        """
+        event, error = need_str(req.json, "event"), opt_bool(req.json, "error")
+        if not req.noresponse:
+            raise PayloadError
+        self._control.post(event, error=error)
         return None
 
     @method("state-machine.disconnect", role=ROLE_USER)

@@ -100,6 +100,11 @@ class Flux:
         """Take a message that has arrived (called by the connector)."""
         self.core.receive(msg)
 
+    def receive_if_open(self, msg: Message) -> None:
+        """Take a message that may have arrived after the end."""
+        if self.connected:
+            self.core.receive(msg)
+
     def respond(self, req: Message, payload: Payload = None) -> None:
         """Answer ``req``."""
         self.core.respond(req, payload)

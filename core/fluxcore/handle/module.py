@@ -73,8 +73,8 @@ class Module(Service):
     async def start(self) -> None:
         """Get ready to serve; the module counts as running when this returns.
 
-        Requests may come in before that. An OSError raised here fails the load with its errno
-        and text.
+        Requests and events wait until then, responses do not. An OSError raised here fails the
+        load with its errno and text.
         """
 
     async def stop(self) -> None:

@@ -53,7 +53,7 @@ class ModuleRunner:
             await self._live()
         except OSError as exc:
             self._exit(exc.errno or errno.EINVAL, exc.strerror or str(exc))
-        except Exception as exc:  # noqa: BLE001 - a module's fault must not end the broker
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - its fault must not end the broker
             self._flux.log_exception(f"{self._flux.name}: module failed", exc)
             self._exit(errno.EINVAL, f"{type(exc).__name__}: {exc}")
         else:

@@ -1,14 +1,17 @@
 """The config service: the instance's configuration (CONTRACTS A44)."""
 
+import asyncio
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
 from fluxcore.handle.requests import RequestList
-from fluxcore.wire.constants import ROLE_USER
+from fluxcore.handle.runner import ModuleState
+from fluxcore.wire.constants import ROLE_USER, UPSTREAM
 from fluxcore.wire.message import Message
 
 
@@ -67,15 +70,54 @@ class ConfigModule(Module):
         self._watchers.disconnect(req)
         return None
 
+    async def follow_parent(self) -> None:
+        """Take the parent's configuration, and from then on every one that it takes (A44).
+
+        :raises OSError: the parent has none for us, or a module here refuses it
+        """
+        first: asyncio.Future[None] = self.flux.loop.create_future()
+        self.flux.task(self._follow(first), "config.get")
+        await first
+
+    async def _follow(self, first: "asyncio.Future[None]") -> None:
+        updates = self.flux.stream("config.get", nodeid=self.rank, flags=UPSTREAM)
+        try:
+            async for update in updates:
+                await self._change(update.json)
+                if not first.done():
+                    first.set_result(None)
+            raise rpc_error(errno.ENODATA)
+        except OSError as exc:
+            if first.done():
+                raise
+            first.set_exception(exc)
+
     def _check_leader(self) -> None:
         if self.rank > 0:
             raise rpc_error(errno.EINVAL, "configuration can only be changed on rank 0")
 
     async def _change(self, conf: dict[str, Any]) -> None:
-        """Let every module take ``conf``; the first that refuses it says why."""
+        """Let every module take ``conf``; if one refuses it, none keeps it, and it says why."""
+        before = self._current()
+        if conf == before:
+            return
         listed = (await self.flux.rpc("module.list")).json
+        told: list[str] = []
         for entry in listed["mods"]:
-            if entry["name"] != self.name:
+            if entry["name"] == self.name or entry["status"] != ModuleState.RUNNING:
+                continue
+            told.append(entry["name"])
+            try:
                 await self.flux.rpc(f"{entry['name']}.config-reload", conf)
+            except OSError as exc:
+                await self._take_back(told, before)
+                raise rpc_error(exc.errno or errno.EINVAL, exc.strerror) from None
         self._keep(conf)
         self._watchers.respond(conf)
+
+    async def _take_back(self, told: Sequence[str], before: dict[str, Any]) -> None:
+        for name in told:
+            try:
+                await self.flux.rpc(f"{name}.config-reload", before)
+            except OSError as exc:
+                self.flux.log(LOG_ERR, f"{name} does not take its configuration back: {exc}")

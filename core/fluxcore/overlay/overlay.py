@@ -10,7 +10,7 @@ from fluxcore.overlay.peers import Identity, Peers
 from fluxcore.overlay.sockets import OverlaySockets
 from fluxcore.overlay.topology import Topology
 from fluxcore.wire import constants as c
-from fluxcore.wire.message import Message
+from fluxcore.wire.message import Message, unsendable
 
 
 class BrokerSide(Protocol):
@@ -98,7 +98,10 @@ class Overlay:
 
     def forward_response(self, msg: Message) -> None:
         """Send a response to the neighbour on top of its route stack."""
-        self.peers.forward_response(msg)
+        try:
+            self.peers.forward_response(msg)
+        except TypeError as exc:
+            self.peers.forward_response(unsendable(msg, exc))
 
     def forward_event(self, msg: Message) -> None:
         """Send an unpublished event up."""

@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol
 
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR
+from fluxcore.handle.tracker import RpcTracker
 from fluxcore.overlay.health import Status, subtree_status
 from fluxcore.overlay.topology import Topology
-from fluxcore.overlay.tracker import RpcTracker
 from fluxcore.wire import constants as c
 from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import Message, Payload, control, error_response, request, response

@@ -63,8 +63,9 @@ class Receiver(Protocol):
 class OverlaySockets:
     """The sockets of one broker: up to one each way."""
 
-    def __init__(self, keys: KeyPair, io_threads: int = 1) -> None:
+    def __init__(self, keys: KeyPair, io_threads: int = 1, child_rcvhwm: int = 0) -> None:
         self._keys = keys
+        self._child_rcvhwm = child_rcvhwm
         #: Told of frames and peers that were turned away.
         self.on_refused: Callable[[str], None] = lambda _text: None
         self._context: zmq.Context[Any] = zmq.Context(io_threads)
@@ -86,6 +87,7 @@ class OverlaySockets:
         self._auth = Authenticator(self._context, lambda text: self.on_refused(text))
         router = self._router = self._context.socket(zmq.ROUTER)
         _set_common(router, self._keys)
+        router.rcvhwm = self._child_rcvhwm
         router.router_mandatory = 1
         router.router_handover = 1
         router.curve_server = 1

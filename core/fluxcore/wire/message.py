@@ -117,10 +117,17 @@ class Message:
     @property
     def data(self) -> bytes | None:
         """The payload as it goes on the wire: JSON with its NUL, raw bytes, or None."""
-        if self._data is _UNSET:
-            self._data = encode_json(self._object)
+        self.encode()
         data: bytes | None = self._data
         return data
+
+    def encode(self) -> None:
+        """Make the payload's bytes now, for a message that goes to another thread.
+
+        :raises TypeError: the payload has no JSON form
+        """
+        if self._data is _UNSET:
+            self._data = encode_json(self._object)
 
     @property
     def json(self) -> dict[str, Any]:
@@ -288,6 +295,15 @@ def error_response(
         aux2=req.aux2,
         routes=req.routes,
     )
+
+
+def unsendable(msg: Message, exc: TypeError) -> Message:
+    """What is sent in place of the response ``msg``, whose payload has no JSON form.
+
+    In the process it was made in nobody has noticed, for there it is never encoded.
+    """
+    text = f"internal error: {msg.topic}: {exc}"
+    return error_response(msg, errno.EIO, text, userid=msg.userid, rolemask=msg.rolemask)
 
 
 def event(

@@ -8,14 +8,63 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fluxcore.broker.modhost.loader import Loader, Source
 from fluxcore.handle.aio import Flux
+from fluxcore.handle.module import Module
 from fluxcore.handle.runner import ModuleRunner
 from fluxcore.handle.stream import MessageStream
 from fluxcore.wire.message import Message
+
+
+class Guest:
+    """A module in this process: it begins with the broker's welcome, what follows is its own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
+        self._loop = loop
+        self._path = Path(path)
+        self._flux: Flux | None = None
+        self._life: asyncio.Task[None] | None = None
+        #: Done when the module or the connection has ended.
+        self.over: asyncio.Future[None] = loop.create_future()
+        self.stream = MessageStream(loop, self._arrived, lambda _exc: self._end())
+
+    def _arrived(self, msg: Message) -> None:
+        if self._flux is not None:
+            self._flux.receive_if_open(msg)
+        elif msg.topic == "welcome":
+            self._begin(msg.json)
+
+    def _begin(self, welcome: dict[str, Any]) -> None:
+        flux = self._flux = Flux(
+            self.stream.send,
+            loop=self._loop,
+            name=welcome["name"],
+            uuid=welcome["uuid"],
+            attrs=welcome["attrs"],
+        )
+        flux.on_close(self.stream.close)
+        runner = ModuleRunner(flux, self._load, welcome["args"], welcome["conf"])
+        self._life = self._loop.create_task(runner.run())
+        self._life.add_done_callback(lambda _life: self._end())
+
+    def _load(self, flux: Flux, args: Sequence[str], conf: Mapping[str, Any]) -> Module:
+        """Import the file as part of the module's life: a fault in it is the load's failure."""
+        return Loader().load_class(Source(self._path.stem, self._path))(flux, args, conf)
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
+
+    async def close(self) -> None:
+        """End what still runs."""
+        if self._life is not None:
+            self._life.cancel()
+        if self._flux is not None:
+            await self._flux.close()
 
 
 async def serve(fd: int, path: str) -> None:
@@ -26,38 +75,10 @@ async def serve(fd: int, path: str) -> None:
     if greeting != b"\0":
         raise OSError(greeting[0] if greeting else 0, "the broker refused the module")
     sock.setblocking(False)
-    lost: asyncio.Future[Exception | None] = loop.create_future()
-    welcome: asyncio.Future[Message] = loop.create_future()
-    flux: Flux | None = None
-
-    def arrived(msg: Message) -> None:
-        if flux is not None:
-            flux.receive(msg)
-        elif msg.topic == "welcome" and not welcome.done():
-            welcome.set_result(msg)
-
-    def gone(exc: Exception | None) -> None:
-        if not lost.done():
-            lost.set_result(exc)
-
-    stream = MessageStream(loop, arrived, gone)
-    await loop.create_connection(lambda: stream, sock=sock)
-    hello = (await welcome).json
-    flux = Flux(
-        stream.send, loop=loop, name=hello["name"], uuid=hello["uuid"], attrs=hello["attrs"]
-    )
-    flux.on_close(stream.close)
-    factory = _factory_of(path)
-    life = loop.create_task(ModuleRunner(flux, factory, hello["args"], hello["conf"]).run())
-    either: list[asyncio.Future[Any]] = [life, lost]
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    life.cancel()
-    await flux.close()
-
-
-def _factory_of(path: str) -> type:
-    file = Path(path)
-    return Loader().load_class(Source(file.stem, file))
+    guest = Guest(loop, path)
+    await loop.create_connection(lambda: guest.stream, sock=sock)
+    await guest.over
+    await guest.close()
 
 
 def main() -> int:

@@ -16,13 +16,15 @@ from fluxcore.broker.modhost.process_link import ProcessLink
 from fluxcore.broker.modhost.thread_link import ThreadLink
 from fluxcore.broker.router import Router
 from fluxcore.handle.errors import rpc_error
-from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG
+from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR
 from fluxcore.handle.runner import ModuleFactory, ModuleState
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import request
 
 _LOADER: Final = (sys.executable, "-m", "fluxcore.broker.modhost.child_main")
 _BUILTIN_PATH: Final = "builtin"
+#: Seconds that a module's thread or process may take to end once the module has said it ends.
+_LINGER: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,11 @@ class ModuleHost:
         :raises OSError: as CONTRACTS A22 lists, or what the module's start failed with
         """
         loaded = self._begin(await self._make_link(wanted), wanted.args)
-        await asyncio.shield(loaded.running)
+        try:
+            await asyncio.shield(loaded.running)
+        except OSError:
+            await self._wait_over([loaded.link])
+            raise
 
     async def _make_link(self, wanted: LoadRequest) -> ModuleLink:
         builtin = self._builtins.get(wanted.target)
@@ -122,18 +128,18 @@ class ModuleHost:
             name = wanted.name or os.path.basename(wanted.target).partition(".")[0]
             return self._process_link(name, wanted.target, ["flux", wanted.loader])
         source = find(wanted.target, os.environ.get("FLUX_MODULE_PATH", ""))
-        name = wanted.name or source.name
         if wanted.exec:
-            return self._process_link(name, str(source.path), _LOADER)
-        return await self._import_link(name, source)
+            return self._process_link(wanted.name or source.name, str(source.path), _LOADER)
+        return await self._import_link(wanted.name, source)
 
-    async def _import_link(self, name: str, source: Source) -> ModuleLink:
-        self._check_free(name)
+    async def _import_link(self, wanted_name: str | None, source: Source) -> ModuleLink:
+        self._check_free(wanted_name or source.name)
         if source.stock is not None:
             cls = self._loader.load_class(source)
         else:
             # A user's file may do anything when it is imported, so not on our loop.
             cls = await self._loop.run_in_executor(None, self._loader.load_class, source)
+        name = wanted_name or cls.name or source.name
         path = str(source.path)
         if cls.placement == "process":
             return self._process_link(name, path, _LOADER)
@@ -169,6 +175,7 @@ class ModuleHost:
             link.start(welcome)
         except OSError as exc:
             link.exit = ModuleExit(exc.errno or errno.EINVAL, exc.strerror)
+            link.over.set_result(None)
             self._exited(loaded)
         return loaded
 
@@ -177,14 +184,14 @@ class ModuleHost:
     async def remove(self, name: str, *, cancel: bool = False) -> None:
         """Remove a module; returns once it has ended.
 
-        :param cancel: do not ask it, end it
+        :param cancel: do not ask it, end it; it is gone even if its code cannot be stopped
         :raises FileNotFoundError: it is not loaded
         """
         loaded = self._find(name)
         loaded.removing = True
         self._hooks.log(LOG_DEBUG, f"rmmod {loaded.link.name}")
         if cancel:
-            loaded.link.kill()
+            self._cancel(loaded)
         else:
             loaded.link.deliver(
                 request(
@@ -195,6 +202,31 @@ class ModuleHost:
                 )
             )
         await asyncio.shield(loaded.gone)
+        await self._wait_over([loaded.link])
+
+    async def _wait_over(self, links: Sequence[ModuleLink]) -> None:
+        """Wait for what modules leave to end, but not for ever."""
+        _over, lingering = await asyncio.wait([link.over for link in links], timeout=_LINGER)
+        for link in links:
+            if link.over in lingering:
+                link.kill()
+
+    def _cancel(self, loaded: _Loaded) -> None:
+        loaded.removing = True
+        loaded.link.kill()
+        loaded.link.exit = ModuleExit(errno.ECANCELED)
+        self._exited(loaded)
+
+    async def close(self) -> int:
+        """End the modules that nobody has removed; how many there were."""
+        left = list(self._modules.values())
+        for loaded in left:
+            what = f"broker module '{loaded.link.name}' was not properly shut down"
+            self._hooks.log(LOG_ERR, what)
+            self._cancel(loaded)
+        if left:
+            await self._wait_over([loaded.link for loaded in left])
+        return len(left)
 
     # -- what modules say of themselves ----------------------------------------------------
 
@@ -207,6 +239,7 @@ class ModuleHost:
         if state is ModuleState.RUNNING and link.state is ModuleState.INIT:
             link.state = state
             loaded.running.set_result(None)
+            link.started()
         elif state is ModuleState.FINALIZING:
             link.state = state
             link.muted = True
@@ -221,7 +254,7 @@ class ModuleHost:
         self._hooks.log(LOG_DEBUG, f"module {link.name} exited")
         self._router.remove_link(link.uuid)
         del self._modules[link.uuid]
-        link.disconnect()
+        link.ended()
         if not loaded.running.done():
             error = rpc_error(end.errnum or errno.ECONNRESET, end.text)
             loaded.running.set_exception(error)

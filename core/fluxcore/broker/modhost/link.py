@@ -1,5 +1,6 @@
 """A module as its broker sees it: a link that messages go to and come from."""
 
+import asyncio
 import errno
 import time
 import uuid
@@ -12,6 +13,7 @@ from fluxcore.broker.router import Router
 from fluxcore.handle.disconnects import Disconnects
 from fluxcore.handle.runner import ModuleState
 from fluxcore.handle.subscriptions import Subscriptions
+from fluxcore.handle.tracker import RpcTracker
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 
@@ -55,10 +57,20 @@ OFFLINE_TEXT = "Upstream Flux broker is offline. Try again later."
 class ModuleLink(ABC):
     """One loaded module, whatever its placement.
 
+    Requests and events wait until the module has started; responses do not, for it may need them
+    to start. A request that the module has not answered when it ends is answered for it.
+
     ``idle`` counts from the last message that the module has sent (CONTRACTS A20).
     """
 
-    def __init__(self, router: Router, gate: Gate, name: str, path: str) -> None:
+    def __init__(
+        self,
+        router: Router,
+        gate: Gate,
+        name: str,
+        path: str,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.name = name
         self.path = path
         self.uuid = str(uuid.uuid4())
@@ -71,7 +83,12 @@ class ModuleLink(ABC):
         self.on_message: Callable[[str, Message], None] | None = None
         #: Told when the module has ended without saying so.
         self.on_end: Callable[[], None] | None = None
+        #: Done when nothing of it runs any more: no task, no thread, no process.
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._early: list[Message] | None = []
         self._deferred: list[Message] | None = None
+        self._rpcs = RpcTracker()
         self._router = router
         self._gate = gate
         self._disconnects = Disconnects()
@@ -117,10 +134,23 @@ class ModuleLink(ABC):
             return
         if self._deferred is not None:
             self._deferred.append(msg)
-            return
-        if self.on_message is not None:
-            self.on_message("rx", msg)
-        self._push(msg)
+        elif self._early is not None and self._waits_for_start(msg):
+            self._early.append(msg)
+        else:
+            if self.on_message is not None:
+                self.on_message("rx", msg)
+            if msg.type == c.REQUEST:
+                self._rpcs.sent(msg)
+            self._push(msg)
+
+    def _waits_for_start(self, msg: Message) -> bool:
+        return msg.type != c.RESPONSE and msg.topic != f"{self.name}.shutdown"
+
+    def started(self) -> None:
+        """The module runs: hand it what has waited for that."""
+        early, self._early = self._early, None
+        for msg in early or ():
+            self.deliver(msg)
 
     def defer(self, hold: bool) -> None:
         """Hold messages to the module back, or let those held back through."""
@@ -131,6 +161,13 @@ class ModuleLink(ABC):
         for msg in deferred or ():
             self.deliver(msg)
 
+    def _is_over(self, why: ModuleExit) -> None:
+        """Nothing runs any more: so the module has ended, if need be with ``why``."""
+        self.over.set_result(None)
+        if self.state is not ModuleState.EXITED and self.on_end is not None:
+            self.exit = why
+            self.on_end()
+
     # -- from the module -------------------------------------------------------------------
 
     def sent(self, msg: Message) -> None:
@@ -138,6 +175,8 @@ class ModuleLink(ABC):
 
         That is part of sending: the module has just made the message and does not keep it.
         """
+        if self.state is ModuleState.EXITED:
+            return
         self.last_sent = time.time()
         if msg.userid == c.USERID_UNKNOWN:
             msg.userid = self._router.userid
@@ -148,6 +187,7 @@ class ModuleLink(ABC):
         if msg.type == c.REQUEST:
             self._sent_request(msg)
         elif msg.type == c.RESPONSE:
+            self._rpcs.received(msg)
             self._router.response(msg)
         elif msg.type == c.EVENT:
             self._router.event(msg)
@@ -162,9 +202,24 @@ class ModuleLink(ABC):
             return
         self._router.request(msg)
 
-    def disconnect(self) -> None:
-        """Tell the services that the module has used that it is gone (CONTRACTS A7)."""
+    def ended(self) -> None:
+        """The module is gone: its clients and the services that it has used are told (A7, A27)."""
+        waiting, self._early, self._deferred = (
+            [*(self._early or ()), *(self._deferred or ())],
+            None,
+            None,
+        )
+        for msg in waiting:
+            if msg.type == c.REQUEST:
+                self._router.reject(msg, errno.ENOSYS)
+        for req in self._rpcs.purge():
+            self._router.reject(req, errno.EHOSTUNREACH, "module disconnect")
         self._disconnects.fire(self._router.request)
+
+    @property
+    def held_back(self) -> int:
+        """Messages that wait for the module to start, or to be deferred no more."""
+        return len(self._early or ()) + len(self._deferred or ())
 
     def describe(self) -> dict[str, Any]:
         """The module's entry in module.list."""
@@ -176,5 +231,5 @@ class ModuleLink(ABC):
             "status": int(self.state),
             "services": sorted(self._router.services_of(self)),
             "sendqueue": self.send_queue,
-            "recvqueue": self.receive_queue,
+            "recvqueue": self.receive_queue + self.held_back,
         }

@@ -64,7 +64,7 @@ class Loader:
         """
         try:
             code = self._import(source)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise rpc_error(errno.EINVAL, f"{type(exc).__name__}: {exc}") from exc
         classes = [
             cls

@@ -1,9 +1,10 @@
 """The placement for the broker's own, chatty modules: on its loop, called directly."""
 
 import asyncio
+import errno
 
 from fluxcore.broker.mailbox import Mailbox
-from fluxcore.broker.modhost.link import Gate, ModuleLink, Welcome
+from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.runner import ModuleFactory, ModuleRunner
@@ -22,8 +23,7 @@ class LoopLink(ModuleLink):
         loop: asyncio.AbstractEventLoop,
         factory: ModuleFactory,
     ) -> None:
-        super().__init__(router, gate, name, path)
-        self._loop = loop
+        super().__init__(router, gate, name, path, loop)
         self._factory = factory
         self._mailbox = Mailbox(loop, self._receive)
         self._flux: Flux | None = None
@@ -38,8 +38,11 @@ class LoopLink(ModuleLink):
         self._task = self._loop.create_task(self._run(runner, flux))
 
     async def _run(self, runner: ModuleRunner, flux: Flux) -> None:
-        await runner.run()
-        await flux.close()
+        try:
+            await runner.run()
+        finally:
+            await flux.close()
+            self._is_over(ModuleExit(errno.ECANCELED))
 
     def _send(self, msg: Message) -> None:
         self._mailbox.send(self.sent, msg)
@@ -48,8 +51,8 @@ class LoopLink(ModuleLink):
         self._mailbox.deliver(msg)
 
     def _receive(self, msg: Message) -> None:
-        if self._flux is not None and self._flux.connected:
-            self._flux.receive(msg)
+        if self._flux is not None:
+            self._flux.receive_if_open(msg)
 
     def kill(self) -> None:
         """Cancel the module's task."""

@@ -8,17 +8,18 @@ connector's greeting), then the ``welcome`` request.
 import asyncio
 import errno
 import os
+import signal
 import socket
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
-from fluxcore.handle.runner import ModuleState
 from fluxcore.handle.stream import MessageStream
 from fluxcore.shell.child import Child, exit_code
 from fluxcore.wire import constants as c
-from fluxcore.wire.message import Message, error_response, request
+from fluxcore.wire.message import Message, request, unsendable
 
 
 class ProcessLink(ModuleLink):
@@ -33,12 +34,10 @@ class ProcessLink(ModuleLink):
         loop: asyncio.AbstractEventLoop,
         loader: Sequence[str],
     ) -> None:
-        super().__init__(router, gate, name, path)
-        self._loop = loop
+        super().__init__(router, gate, name, path, loop)
         self._loader = loader
         self._stream = MessageStream(loop, self.sent, lambda _exc: None)
         self._child: Child | None = None
-        self._asked: dict[tuple[tuple[str, ...], int], Message] = {}
 
     def start(self, welcome: Welcome) -> None:
         """Start the loader and send the welcome."""
@@ -51,6 +50,7 @@ class ProcessLink(ModuleLink):
                     [*self._loader, self.path],
                     env=env,
                     on_exit=self._exited,
+                    stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                 )
             except OSError:
@@ -64,37 +64,25 @@ class ProcessLink(ModuleLink):
         )
 
     def _push(self, msg: Message) -> None:
-        if msg.type == c.REQUEST and not msg.noresponse:
-            self._asked[msg.routes or (), msg.matchtag] = msg
-        self._stream.send(msg)
-
-    def sent(self, msg: Message) -> None:
-        """Route what the module has sent."""
-        if msg.type == c.RESPONSE and (msg.errnum or not msg.streaming):
-            self._asked.pop((msg.routes or (), msg.matchtag), None)
-        super().sent(msg)
+        try:
+            self._stream.send(msg)
+        except TypeError as exc:  # the payload has no JSON form: a fault of who made it
+            if msg.type == c.RESPONSE:
+                self._stream.send(unsendable(msg, exc))
+            elif msg.type == c.REQUEST:
+                self._router.reject(msg, errno.EPROTO, str(exc))
 
     def _exited(self, status: int) -> None:
         """The loader has ended: so has the module, even if it did not say so."""
         self._stream.close()
-        asked, self._asked = self._asked, {}
-        for req in asked.values():
-            self._router.response(
-                error_response(req, errno.EHOSTUNREACH, "module disconnect", userid=req.userid)
-            )
-        if self.state is not ModuleState.EXITED:
-            code = exit_code(status)
-            self.exit = ModuleExit(
-                errno.EINVAL if code else 0,
-                f"loader ({self._loader[-1]}) exited with exit code {code}" if code else None,
-            )
-            if self.on_end is not None:
-                self.on_end()
+        code = exit_code(status)
+        text = f"loader ({self._loader[-1]}) exited with exit code {code}"
+        self._is_over(ModuleExit(errno.EINVAL, text) if code else ModuleExit())
 
     def kill(self) -> None:
         """Kill the process."""
         if self._child is not None:
-            self._child.kill()
+            self._child.kill(signal.SIGKILL)
 
     @property
     def receive_queue(self) -> int:

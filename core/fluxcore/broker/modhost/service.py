@@ -66,8 +66,11 @@ class ModuleService(Service):
 
     @method("module.trace")
     def trace(self, req: Message) -> Reply:
-        """``{names, typemask, topic_glob}`` -> one response a message."""
-        names = need_list(req.json, "names")
+        """``{names?, typemask, topic_glob, full?}`` -> one response a message, of all modules
+        or of those named; ``full`` with what they hold.
+        """
+        names = need_list(req.json, "names") if "names" in req.json else []
+        opt_bool(req.json, "full")
         if not req.streaming or not all(type(name) is str for name in names):
             raise PayloadError
         need_int(req.json, "typemask")

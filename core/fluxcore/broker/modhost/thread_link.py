@@ -6,11 +6,12 @@ into an empty queue wakes the other side, the others ride along.
 
 import asyncio
 import contextlib
+import errno
 import threading
 from collections import deque
 from collections.abc import Callable
 
-from fluxcore.broker.modhost.link import Gate, ModuleLink, Welcome
+from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.runner import ModuleFactory, ModuleRunner
@@ -37,16 +38,23 @@ class CrossThreadQueue:
         """Hand ``msg`` over (from the sending thread)."""
         self._waiting.append(msg)
         if not self._woken:
-            self._woken = True
-            # The loop is closed when its side has ended; what is still sent to it is dropped.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._drain)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        # The loop is closed when its side has ended; what is still sent to it is dropped.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._drain)
 
     def _drain(self) -> None:
         self._woken = False
         waiting = self._waiting
-        while waiting:
-            self._take(waiting.popleft())
+        try:
+            while waiting:
+                self._take(waiting.popleft())
+        finally:
+            if waiting:  # one of them has raised; the others are still to come
+                self._wake()
 
 
 class ThreadLink(ModuleLink):
@@ -61,44 +69,69 @@ class ThreadLink(ModuleLink):
         loop: asyncio.AbstractEventLoop,
         factory: ModuleFactory,
     ) -> None:
-        super().__init__(router, gate, name, path)
+        super().__init__(router, gate, name, path, loop)
         self._factory = factory
         self._outbox = CrossThreadQueue(loop, self.sent)
-        self._module_loop = asyncio.new_event_loop()
-        self._inbox = CrossThreadQueue(self._module_loop, self._receive)
+        self._inbox: CrossThreadQueue | None = None
+        self._module_loop: asyncio.AbstractEventLoop | None = None
         self._flux: Flux | None = None
+        self._life: asyncio.Task[None] | None = None
 
     def start(self, welcome: Welcome) -> None:
-        """Start the thread."""
+        """Make the module's loop and handle, and start its thread."""
+        loop = self._module_loop = asyncio.new_event_loop()
+        flux = self._flux = Flux(
+            self._send, loop=loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs
+        )
+        self._inbox = CrossThreadQueue(loop, flux.receive_if_open)
+        runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
         threading.Thread(
-            target=self._main, args=(welcome,), name=f"module-{self.name}", daemon=True
+            target=self._main, args=(loop, runner), name=f"module-{self.name}", daemon=True
         ).start()
 
-    def _main(self, welcome: Welcome) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._module_loop) as runner:
-            runner.run(self._run(welcome))
+    def _main(self, loop: asyncio.AbstractEventLoop, runner: ModuleRunner) -> None:
+        try:
+            with (
+                contextlib.suppress(asyncio.CancelledError),
+                asyncio.Runner(loop_factory=lambda: loop) as thread,
+            ):
+                thread.run(self._run(runner))
+        finally:
+            with contextlib.suppress(RuntimeError):  # the broker's loop may be gone by now
+                why = ModuleExit(errno.EINVAL, "the module's thread has ended")
+                self._loop.call_soon_threadsafe(self._is_over, why)
 
-    async def _run(self, welcome: Welcome) -> None:
-        self._flux = Flux(self._outbox.put, name=self.name, uuid=self.uuid, attrs=welcome.attrs)
-        await ModuleRunner(self._flux, self._factory, welcome.args, welcome.conf).run()
-        await self._flux.close()
+    async def _run(self, runner: ModuleRunner) -> None:
+        assert self._flux is not None
+        self._life = asyncio.current_task()
+        try:
+            await runner.run()
+        finally:
+            await self._flux.close()
 
-    def _receive(self, msg: Message) -> None:
-        if self._flux is not None and self._flux.connected:
-            self._flux.receive(msg)
+    def _send(self, msg: Message) -> None:
+        # Encoded here, a payload that has no JSON form is the module's fault and not the broker's.
+        msg.encode()
+        self._outbox.put(msg)
 
     def _push(self, msg: Message) -> None:
-        self._inbox.put(msg)
+        if self._inbox is not None:
+            self._inbox.put(msg)
 
     def kill(self) -> None:
-        """Stop the thread's loop; code that never returns to it cannot be stopped."""
-        with contextlib.suppress(RuntimeError):
-            self._module_loop.call_soon_threadsafe(self._module_loop.stop)
+        """Cancel the module's life; code that never returns to its loop cannot be stopped."""
+        if self._module_loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._module_loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._life is not None:
+            self._life.cancel()
 
     @property
     def receive_queue(self) -> int:
         """Messages on their way to the thread."""
-        return len(self._inbox)
+        return len(self._inbox or ())
 
     @property
     def send_queue(self) -> int:

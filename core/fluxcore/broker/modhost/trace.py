@@ -47,8 +47,9 @@ class Tracer:
             return
         for req in self._requests:
             wanted = req.json
+            names = wanted.get("names")
             if (
-                name in wanted["names"]
+                (names is None or name in names)
                 and msg.type & wanted["typemask"]
                 and fnmatchcase(msg.topic or "", wanted["topic_glob"] or "*")
             ):

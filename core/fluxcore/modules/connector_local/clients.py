@@ -14,6 +14,7 @@ from fluxcore.handle.core import HandleCore
 from fluxcore.handle.disconnects import Disconnects
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.subscriptions import Subscriptions
+from fluxcore.handle.tracker import RpcTracker
 from fluxcore.modules.connector_local.access import Credentials
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, error_response, request, response
@@ -49,6 +50,7 @@ class Client:
         self.subscriptions = Subscriptions()
         self.disconnects = Disconnects()
         self.services: set[str] = set()
+        self._asked = RpcTracker()
         self._clients = clients
         self._intercept: Final = {
             "event.subscribe": self._subscribe,
@@ -62,7 +64,20 @@ class Client:
         self.creds.stamp(msg)
         if msg.type == c.REQUEST:
             self._request(msg)
-        elif msg.type in (c.RESPONSE, c.EVENT):
+        elif msg.type == c.RESPONSE:
+            self._response(msg)
+        elif msg.type == c.EVENT:
+            self._clients.core.send(msg)
+
+    def serve(self, req: Message) -> None:
+        """Send the client a request to a service of its own."""
+        self._asked.sent(req)
+        self.send(req)
+
+    def _response(self, msg: Message) -> None:
+        """The client answers; a guest, who could claim anything, only what it has been asked."""
+        asked = self._asked.received(msg)
+        if asked or self.creds.is_owner:
             self._clients.core.send(msg)
 
     def _request(self, msg: Message) -> None:
@@ -149,6 +164,8 @@ class Client:
                 rolemask=owner.rolemask,
             )
             self._clients.core.send(msg)
+        for req in self._asked.purge():
+            self._clients.core.respond_error(req, errno.EHOSTUNREACH, "service disconnect")
         self.disconnects.fire(self._clients.core.send)
 
 
@@ -193,5 +210,5 @@ class Clients:
         client = self.services.get((msg.topic or "").partition(".")[0])
         if client is None:
             return False
-        client.send(msg)
+        client.serve(msg)
         return True

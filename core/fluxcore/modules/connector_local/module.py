@@ -17,10 +17,12 @@ from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.uri import local_path
 from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
 from fluxcore.modules.connector_local.clients import Client, Clients
-from fluxcore.wire.constants import ROLE_ALL
-from fluxcore.wire.message import Message
+from fluxcore.wire.constants import REQUEST, RESPONSE, ROLE_ALL
+from fluxcore.wire.message import Message, unsendable
 
 _BACKLOG: Final = 128
+#: Seconds that clients have to read the last of what they were sent.
+_LINGER: Final = 1.0
 
 
 class _Connection(MessageStream):
@@ -29,26 +31,45 @@ class _Connection(MessageStream):
     def __init__(self, connector: "ConnectorLocal") -> None:
         self._connector = connector
         self._client: Client | None = None
+        #: Done when all has been sent and the socket is closed.
+        self.over: asyncio.Future[None] = connector.flux.loop.create_future()
         super().__init__(connector.flux.loop, self._arrived, self._gone)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the peer in, or send it the errno that says why not (CONTRACTS A4)."""
         super().connection_made(transport)
+        self._connector.connections.add(self)
         creds = self._connector.authenticate(transport.get_extra_info("socket"))
         if creds is None:
             self.write(bytes((errno.EPERM,)))
             self.close()
             return
         self.write(b"\0")
-        self._client = self._connector.clients.add(creds, self.send)
-        self._connector.connections.add(self)
+        self._client = self._connector.clients.add(creds, self.deliver)
+
+    def deliver(self, msg: Message) -> None:
+        """Send ``msg``, or say that its payload cannot be sent: its maker's fault, not ours."""
+        try:
+            self.send(msg)
+        except TypeError as exc:
+            flux = self._connector.flux
+            flux.log(LOG_ERR, f"{msg.topic}: payload cannot be sent: {exc}")
+            if msg.type == RESPONSE:
+                self.send(unsendable(msg, exc))
+            elif msg.type == REQUEST:
+                flux.respond_error(msg, errno.EPROTO, str(exc))
 
     def _arrived(self, msg: Message) -> None:
         if self._client is not None:
             self._client.received(msg)
 
-    def _gone(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; nothing of the connection is left."""
+        super().connection_lost(exc)
+        self.over.set_result(None)
         self._connector.connections.discard(self)
+
+    def _gone(self, _exc: Exception | None) -> None:
         if self._client is not None:
             self._connector.clients.remove(self._client)
 
@@ -120,9 +141,14 @@ class ConnectorLocal(Module):
         self._policy = AccessPolicy.from_conf(os.getuid(), conf)
 
     async def stop(self) -> None:
-        """Stop listening and close every connection."""
+        """Stop listening and close every connection; who does not read is not waited for long."""
         self._server.close()
-        for connection in list(self.connections):
+        connections = list(self.connections)
+        for connection in connections:
             connection.close()
+        if connections:
+            await asyncio.wait([each.over for each in connections], timeout=_LINGER)
+        for connection in list(self.connections):
+            connection.abort()
         if os.path.exists(self._path):
             os.unlink(self._path)
