@@ -26,3 +26,11 @@ class Desk:
     keymap: Mapping[str, str] = field(default_factory=dict)
     own_rank: int = 0
     chosen_rank: int = 0
+
+    @property
+    def now(self) -> float:
+        """The time that what is shown is true for: while the connection is lost, it stands."""
+        connection = self.source.connection
+        if connection.up or connection.seen is None:
+            return self.clock()
+        return connection.seen

@@ -85,6 +85,10 @@ class FakeBroker:
         async with asyncio.timeout(5), self.arrived:
             await self.arrived.wait_for(true)
 
+    async def turn(self) -> None:
+        """Let everything that is ready run once."""
+        await asyncio.sleep(0)
+
     def topics(self) -> list[str]:
         return [msg.topic or "" for msg in self.requests]
 

@@ -1,7 +1,7 @@
 """A job's output as lines, put together from the pieces in which it came."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fluxcore.job.output import Data, Header, Log, Output, Redirect
@@ -51,31 +51,30 @@ class OutputModel:
     def _write(self, data: Data) -> None:
         key = (data.stream, data.rank)
         # splitlines() parts at characters that mean nothing to a terminal, such as U+2028.
-        pieces = data.data.decode(errors="replace").split("\n")
+        first, *rest = data.data.decode(errors="replace").split("\n")
         at = self._open.pop(key, None)
-        if at is not None and pieces[0]:
-            line = self.lines[at - self._dropped]
-            grown = OutputLine(data.stream, data.rank, line.text + pieces[0])
-            self.lines[at - self._dropped] = grown
-            self.widest = max(self.widest, len(grown.text))
-        elif at is None and (pieces[0] or len(pieces) > 1):
-            self._append(OutputLine(data.stream, data.rank, pieces[0]))
-        for piece in pieces[1:-1]:
-            self._append(OutputLine(data.stream, data.rank, piece))
-        if len(pieces) > 1 and pieces[-1]:
-            self._append(OutputLine(data.stream, data.rank, pieces[-1]))
-        if pieces[-1] and not data.eof:
-            self._open[key] = at if at is not None and len(pieces) == 1 else self._last
-        elif len(pieces) == 1 and at is not None and not data.eof:
+        if at is not None:
+            self._grow(at, first)
+        elif first or rest:
+            at = self._append(OutputLine(*key, first))
+        for piece in rest[:-1]:
+            self._append(OutputLine(*key, piece))
+        if rest:
+            at = self._append(OutputLine(*key, rest[-1])) if rest[-1] else None
+        if at is not None and not data.eof:
             self._open[key] = at
 
-    @property
-    def _last(self) -> int:
-        return self._dropped + len(self.lines) - 1
+    def _append(self, line: OutputLine) -> int:
+        self.lines.append(replace(line, text=""))
+        at = self._dropped + len(self.lines) - 1
+        self._grow(at, line.text)
+        return at
 
-    def _append(self, line: OutputLine) -> None:
-        text = line.text.replace("\r", "").expandtabs(8)
-        self.lines.append(OutputLine(line.stream, line.rank, text))
+    def _grow(self, at: int, piece: str) -> None:
+        line = self.lines[at - self._dropped]
+        # What a carriage return leaves on the line is what was written after it.
+        text = (line.text + piece).rstrip("\r").rpartition("\r")[2].expandtabs(8)
+        self.lines[at - self._dropped] = replace(line, text=text)
         self.widest = max(self.widest, len(text))
 
     def _trim(self) -> None:

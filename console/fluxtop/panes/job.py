@@ -148,7 +148,7 @@ class JobPane(Pane):
             self._jobid, tuple(self._events), self._parsed.get("jobspec"), self._parsed.get("R")
         )
         self._job = advance(Job(self._jobid), told)
-        self._summary.show(summary(self._job, self.desk.clock(), self.desk.glyphs))
+        self._summary.show(summary(self._job, self.desk.now, self.desk.glyphs))
         widest = max((len(repr(event.context)) for event in self._events), default=0) + 40
         self._timeline.show(len(self._events), widest, self._event)
         self._show_view()
@@ -181,7 +181,7 @@ class JobPane(Pane):
     def tick(self) -> None:
         """Its time grows."""
         if self._jobid is not None:
-            self._summary.show(summary(self._job, self.desk.clock(), self.desk.glyphs))
+            self._summary.show(summary(self._job, self.desk.now, self.desk.glyphs))
 
     def mark_stale(self, stale: bool) -> None:
         """Grey while the connection is lost."""

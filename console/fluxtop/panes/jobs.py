@@ -35,7 +35,7 @@ class JobsPane(Pane):
             present.COLUMNS,
             self._model.rows,
             lambda job: job.id,
-            lambda job: present.present(job, desk.clock(), desk.glyphs),
+            lambda job: present.present(job, desk.now, desk.glyphs),
             glyphs=desk.glyphs,
         )
         super().__init__(desk, self._table)

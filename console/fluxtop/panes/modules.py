@@ -33,7 +33,7 @@ class ModulesPane(Pane):
 
     def __init__(self, desk: Desk) -> None:
         self._rows: Rows[str, ModuleRow] = Rows(lambda row: row.name)
-        self._asked = desk.clock()
+        self._asked = desk.now
         self._order = 0
         self._brokers = 1
         #: The arguments that modules were loaded with here; a reload offers them again.
@@ -42,7 +42,7 @@ class ModulesPane(Pane):
             present.COLUMNS,
             self._rows,
             lambda row: row.name,
-            lambda row: present.present(row, desk.clock() - self._asked, desk.glyphs),
+            lambda row: present.present(row, desk.now - self._asked, desk.glyphs),
             glyphs=desk.glyphs,
         )
         super().__init__(desk, self._table)
@@ -57,7 +57,7 @@ class ModulesPane(Pane):
 
     def _take(self, modules: ModuleList) -> None:
         before = {replace(row, idle=0) for row in self._rows.everything()}
-        self._asked = self.desk.clock()
+        self._asked = self.desk.now
         self._rows.replace(modules.rows)
         # Where only the idle times are others, the next tick draws them with all that counts up.
         if before != {replace(row, idle=0) for row in modules.rows}:

@@ -30,7 +30,7 @@ class TbonPane(Pane):
             present.COLUMNS,
             self._model.rows,
             lambda row: row.key,
-            lambda row: present.present(row, desk.clock(), desk.glyphs, desk.chosen_rank),
+            lambda row: present.present(row, desk.now, desk.glyphs, desk.chosen_rank),
             glyphs=desk.glyphs,
         )
         super().__init__(desk, self._table)
@@ -48,7 +48,7 @@ class TbonPane(Pane):
         self._changed()
 
     def _take_health(self, health: Health) -> None:
-        self._model.set_health(health, self.desk.clock())
+        self._model.set_health(health, self.desk.now)
         self._changed()
 
     def _changed(self) -> None:

@@ -33,7 +33,8 @@ def left(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
     if facts.state is not None:
         parts.append([(facts.state.word, "good" if facts.state.word == "run" else "warn")])
     if facts.instance is not None and facts.instance.started is not None:
-        parts.append([("up ", "dim"), (duration(now - facts.instance.started), "plain")])
+        until = now if facts.connection.up else (facts.connection.seen or now)
+        parts.append([("up ", "dim"), (duration(until - facts.instance.started), "plain")])
     if facts.embedded:
         parts.append([("embedded, ends with fluxtop", "info")])
     parts.append([(facts.connection.uri, "dim")])
@@ -72,11 +73,12 @@ def right(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
 
 def _phase(connection: Connection, now: float, glyphs: Glyphs) -> list[Span]:
     word = connection.phase.value
-    role = role_of(word) if connection.phase not in (Phase.WAITING, Phase.FAILED) else "bad"
-    spans: list[Span] = [(f"{glyphs.state(word)} {word}", role)]
-    if connection.phase is Phase.WAITING:
-        if connection.seen is not None:
-            spans.append((f" {age(now - connection.seen)} ago", "bad"))
+    if connection.seen is not None and not connection.up:
+        spans: list[Span] = [
+            (f"{glyphs.state('lost')} lost {age(now - connection.seen)} ago", "bad")
+        ]
         if connection.retry_at is not None:
-            spans.append((f", retry in {age(connection.retry_at - now)}", "warn"))
-    return spans
+            return [*spans, (f", retry in {age(connection.retry_at - now)}", "warn")]
+        return [*spans, (f", {word}", "warn")]
+    role = "bad" if connection.phase in (Phase.WAITING, Phase.FAILED) else role_of(word)
+    return [(f"{glyphs.state(word)} {word}", role)]
