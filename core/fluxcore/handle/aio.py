@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import orjson  # noqa: F401 - who has a loop stays, and reads payloads the quick way (wire/jsontext)
+
 from fluxcore.handle.calls import Call, Stream
 from fluxcore.handle.core import HandleCore
 from fluxcore.handle.creds import Creds

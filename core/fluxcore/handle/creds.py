@@ -3,15 +3,14 @@
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fluxcore.handle.errors import rpc_error
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Creds:
+class Creds(NamedTuple):
     """What a connection puts on its messages; the broker fills in what is unknown here."""
 
     userid: int = c.USERID_UNKNOWN

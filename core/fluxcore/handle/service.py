@@ -17,8 +17,7 @@ the request is answered when it ends.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from fluxcore.wire.constants import ROLE_NONE, ROLE_OWNER
 from fluxcore.wire.message import Message
@@ -38,8 +37,7 @@ MethodFunction = Callable[[Message], "Reply | Awaitable[Reply]"]
 EventFunction = Callable[[Message], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """A method and the roles that may call it; the owner always may (CONTRACTS A5)."""
 
     call: MethodFunction

@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from fluxcore.handle.errors import rpc_error
 
@@ -19,4 +18,13 @@ def local_path(uri: str | None = None, environ: Mapping[str, str] = os.environ) 
     scheme, found, path = target.partition("://")
     if scheme != "local" or not found or not path:
         raise rpc_error(errno.EINVAL, f"{target}: not a local:// URI")
+    return _unquoted(path)
+
+
+def _unquoted(path: str) -> str:
+    """``path`` with its escapes resolved; a command does not pay for what it has none of."""
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote
+
     return unquote(path)

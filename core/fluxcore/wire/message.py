@@ -13,10 +13,9 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from fluxcore.wire import constants as c
 from fluxcore.wire.errors import PayloadError
+from fluxcore.wire.jsontext import dumps, loads
 
 #: What may be given as a payload: a JSON object, raw bytes as they go on the wire (JSON and
 #: other text must end in NUL, CONTRACTS A2), or nothing.
@@ -217,7 +216,7 @@ def encode_json(obj: Mapping[str, Any]) -> bytes:
 
     :raises TypeError: the object has no JSON form
     """
-    return orjson.dumps(obj) + b"\0"
+    return dumps(obj) + b"\0"
 
 
 def decode_json(data: bytes | None) -> dict[str, Any]:
@@ -225,8 +224,8 @@ def decode_json(data: bytes | None) -> dict[str, Any]:
     if not data or data[-1] != 0:
         raise PayloadError
     try:
-        obj = orjson.loads(data[:-1])
-    except orjson.JSONDecodeError:
+        obj = loads(data[:-1])
+    except ValueError:
         raise PayloadError from None
     if type(obj) is not dict:
         raise PayloadError
