@@ -163,3 +163,26 @@ def test_no_command_imports_what_only_brokers_and_consoles_need():
     command = [sys.executable, "-c", _PROBE, *_FORBIDDEN]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.split() == []
+
+
+_SMALL = (
+    "attr:GETATTR",
+    "module.list:LIST",
+    "event:PUB",
+    "ping:PING",
+    "job.last:LAST",
+    "dmesg:DMESG",
+)
+
+
+@pytest.mark.parametrize("where", _SMALL)
+def test_a_small_command_imports_nothing_that_takes_long(where):
+    probe = (
+        "import sys; from fluxcore.cli.main import main; from fluxcore.cli.command import load\n"
+        f"load('fluxcore.cli.{where}')\n"
+        "print(*[name for name in sys.argv[1:] if name in sys.modules])"
+    )
+    slow = ("orjson", "dataclasses", "inspect", "urllib.parse", "tempfile", "logging", "pathlib")
+    command = [sys.executable, "-c", probe, *slow]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == []

@@ -1,7 +1,6 @@
 """``flux``: finds a command and runs it."""
 
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -102,12 +101,12 @@ def main() -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         _discard_output()
-        return _die(signal.SIGINT)
+        return _die("SIGINT")
     except OSError as exc:
         broken = isinstance(exc, BrokenPipeError) and not stdout_works()
         _discard_output()
         if broken:
-            return _die(signal.SIGPIPE)
+            return _die("SIGPIPE")
         sys.stderr.write(f"flux: {error_text(exc)}\n")
         return 1
     return status
@@ -127,8 +126,11 @@ def _discard_output() -> None:
     os.dup2(devnull, sys.stdout.fileno())
 
 
-def _die(signum: signal.Signals) -> int:
+def _die(name: str) -> int:
     """End as a program does that knows nothing of the signal: the shell sees what happened."""
+    import signal
+
+    signum = signal.Signals[name]
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
     return 128 + signum

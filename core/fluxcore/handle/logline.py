@@ -6,8 +6,7 @@ commands read it so.
 
 import os
 import time
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LOG_EMERG: Final = 0
 LOG_ALERT: Final = 1
@@ -24,8 +23,7 @@ _PRI_DIGITS: Final = 3
 SEVERITIES: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(NamedTuple):
     """One log line, taken apart. ``timestamp`` is text, as it came."""
 
     severity: int
