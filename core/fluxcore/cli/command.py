@@ -62,7 +62,11 @@ class Command:
         """The usage line, what the command does, and its options."""
         about = f"{self.about}\n" if self.about else ""
         options = format_options(self.options, columns=terminal_columns())
-        return f"Usage: {self.prog} {self.usage}\n{about}{options}"
+        return f"{self.usage_line('Usage')}{about}{options}"
+
+    def usage_line(self, word: str) -> str:
+        """How it is called, behind ``word``."""
+        return f"{word}: {self.prog} {self.usage}".rstrip() + "\n"
 
     def __call__(self, args: Sequence[str]) -> int:
         """Do what ``args`` say; the exit code. What is wrong is written to stderr."""
@@ -144,7 +148,7 @@ class ReportCommand(Command):
     def help(self) -> str:
         """The usage line, what the command does, and its options."""
         options = format_options(self.options, columns=terminal_columns(), column=31)
-        return f"usage: {self.prog} {self.usage}\n\n{self.about}\n\noptions:\n{options}"
+        return f"{self.usage_line('usage')}\n{self.about}\n\noptions:\n{options}"
 
     def parse(self, args: Sequence[str]) -> Parsed:
         """What ``args`` say by argparse's rules."""
@@ -157,7 +161,7 @@ class ReportCommand(Command):
             text = f"unrecognized arguments: {exc.option}"
         elif isinstance(exc, MissingArgumentError):
             text = f"argument {self._forms(exc.option)}: expected one argument"
-        return f"usage: {self.prog} {self.usage}\n{self.prog}: error: {text}\n", 2
+        return f"{self.usage_line('usage')}{self.prog}: error: {text}\n", 2
 
     def _forms(self, given: str) -> str:
         """Both forms of an option that was given in one of them."""

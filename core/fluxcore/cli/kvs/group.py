@@ -9,6 +9,7 @@ KVS: Final = Group(
     "",
     "Common commands from flux-kvs",
     {
+        "namespace": ("fluxcore.cli.kvs.namespace:NAMESPACE", "Work with namespaces"),
         "get": ("fluxcore.cli.kvs.get:GET", "Print the value of a key"),
         "put": ("fluxcore.cli.kvs.put:PUT", "Store a value under a key"),
         "dir": ("fluxcore.cli.kvs.dir:DIR", "Print the keys in a directory and their values"),
