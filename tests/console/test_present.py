@@ -100,6 +100,11 @@ def test_json_is_told_apart(line, spans):
         (Event(11.0, "finish", {"status": 0}), "    1.000s  finish       status=0", "good"),
         (Event(11.0, "finish", {"status": 9}), "    1.000s  finish       status=9", "bad"),
         (
+            Event(11.0, "alloc", {"annotations": {"sched": {"resource_summary": "rank0"}}}),
+            "    1.000s  alloc        annotations.sched.resource_summary=rank0",
+            "strong",
+        ),
+        (
             Event(11.0, "exception", {"type": "x", "severity": 2}),
             "    1.000s  exception    type=x severity=2",
             "warn",

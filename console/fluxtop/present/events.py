@@ -1,5 +1,6 @@
 """An eventlog's events as lines: when, what, and what it says about itself."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,9 @@ _ROLES: Final[dict[str, Role]] = {
     "release": "dim",
 }
 
+#: Objects nested deeper than this are shown as JSON.
+_DEEPEST: Final = 4
+
 
 def event_line(event: Event, began: float) -> list[Span]:
     """An event, its time counted from ``began``."""
@@ -24,9 +28,19 @@ def event_line(event: Event, began: float) -> list[Span]:
         (f"{event.timestamp - began:9.3f}s  ", "dim"),
         (f"{event.name:<12}", _role(event)),
     ]
-    for key, value in (event.context or {}).items():
+    for key, value in _flat(event.context or {}):
         spans += [(f" {key}", "key"), ("=", "dim"), (_text(value), "plain")]
     return spans
+
+
+def _flat(context: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The context's values; those of objects in it under dotted names."""
+    for key, value in context.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict) and value and name.count(".") < _DEEPEST:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
 
 
 def _role(event: Event) -> Role:

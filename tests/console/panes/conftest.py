@@ -13,7 +13,7 @@ from fluxcore.job.eventlog import Event
 from fluxcore.job.output import Data, Header
 from fluxcore.resource.hostlist import Hostlist
 from fluxtop.data.instance import Instance, InstanceWatch, Pulse, State
-from fluxtop.data.job import Happened, JobWatch, OutputWatch, Printed
+from fluxtop.data.job import Happened, JobDocument, JobWatch, OutputWatch, Printed
 from fluxtop.data.jobs import Job, JobList, JobsWatch
 from fluxtop.data.kvs import PRIMARY, Directories, Entry, KeyWatch, Listing, Root
 from fluxtop.data.log import LogBatch, LogWatch
@@ -114,6 +114,19 @@ EVENTS = (
 )
 
 
+DOCUMENTS = {
+    "jobspec": (
+        '{"version":1,"resources":[{"type":"slot","count":8,"label":"task","with":'
+        '[{"type":"core","count":1}]}],"tasks":[{"command":["train"],"slot":"task",'
+        '"count":{"per_slot":1}}],"attributes":{"system":{"duration":60}}}'
+    ),
+    "R": (
+        '{"version":1,"execution":{"R_lite":[{"rank":"2-3","children":{"core":"0-3"}}],'
+        '"nodelist":["node[2-3]"]}}'
+    ),
+}
+
+
 def log_line(text: str, app: str = "broker", severity: int = 6, second: int = 0) -> LogEntry:
     return LogEntry(severity, f"2026-11-22T11:25:{second:02d}.000000Z", "0", app, text)
 
@@ -177,6 +190,7 @@ def tell(source: ScriptedSource) -> ScriptedSource:
         ),
     )
     source.answer(SearchPath, lambda _operation: MODULES)
+    source.answer(JobDocument, lambda operation: DOCUMENTS[operation.key])
     return source
 
 
