@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcore.broker.mailbox import Mailbox
@@ -167,7 +167,8 @@ def steps(depth: int) -> st.SearchStrategy[Step]:
     return st.builds(Step, kinds, sends=inner)
 
 
-@given(st.lists(st.tuples(st.booleans(), steps(2)), max_size=6), st.data())
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.booleans(), steps(2)), max_size=4), st.data())
 def test_never_entered_twice_and_always_in_order(
     program: list[tuple[bool, Step]], data: st.DataObject
 ) -> None:

@@ -1,6 +1,7 @@
 """Reading the configuration: TOML files, and ``--conf`` on the command line (B9, A44)."""
 
 import errno
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ def read_conf(path: str | None, updates: Sequence[str] = ()) -> dict[str, Any]:
 
     :param updates: ``--conf`` values in order: TOML text such as ``queues.batch.timelimit="1h"``,
         or the path of a file
-    :raises OSError: EINVAL "Config file error: ..."
+    :raises OSError: EINVAL "Config file error: ...", "--conf: ..."
     """
     conf: dict[str, Any] = {}
     for file in _files(path):
@@ -42,18 +43,22 @@ def _parse_file(file: Path) -> dict[str, Any]:
 
 
 def _parse_update(update: str) -> dict[str, Any]:
-    if "=" not in update and Path(update).is_file():
+    key, equals, value = update.partition("=")
+    if not equals:
+        if not os.path.exists(update):
+            raise rpc_error(errno.ENOENT, f"--conf: {update}: {os.strerror(errno.ENOENT)}")
         return _parse_file(Path(update))
+    if not key:
+        raise rpc_error(errno.EINVAL, "--conf: value must have a key in KEY=VAL")
     try:
         return tomllib.loads(update)
-    except tomllib.TOMLDecodeError as first:
+    except tomllib.TOMLDecodeError:
         # KEY=VALUE with a plain word for the value: a string.
-        key, _, value = update.partition("=")
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        try:
-            return tomllib.loads(f'{key}="{quoted}"')
-        except tomllib.TOMLDecodeError:
-            raise rpc_error(errno.EINVAL, f"--conf: {first}") from None
+        conf: dict[str, Any] | str = value
+        for name in reversed(key.split(".")):
+            conf = {name: conf}
+        assert isinstance(conf, dict)
+        return conf
 
 
 def _merge(into: dict[str, Any], update: dict[str, Any]) -> None:

@@ -35,10 +35,14 @@ class BrokerDir:
             path = _make_in(path)
         else:
             made = False
-        _check(path)
-        if name == "rundir" and len(path.encode()) > _MAX_PATH:
-            text = f"length of {len(path.encode())} bytes exceeds max {_MAX_PATH}"
-            raise rpc_error(errno.EOVERFLOW, f"{text} to allow for AF_UNIX socket creation.")
+        try:
+            _check(path)
+            if name == "rundir":
+                _check_length(path)
+        except OSError:
+            if made:
+                os.rmdir(path)
+            raise
         if attrs.get(name) != path:
             attrs.set(name, path)
         attrs.setdefault(f"{name}-cleanup", int(made))
@@ -65,6 +69,13 @@ def _make(path: str) -> None:
     except OSError as exc:
         text = f"error creating {path}: {exc.strerror}"
         raise rpc_error(exc.errno or errno.EINVAL, text) from None
+
+
+def _check_length(path: str) -> None:
+    size = len(path.encode())
+    if size > _MAX_PATH:
+        text = f"length of {size} bytes exceeds max {_MAX_PATH}"
+        raise rpc_error(errno.EOVERFLOW, f"{text} to allow for AF_UNIX socket creation.")
 
 
 def _check(path: str) -> None:
