@@ -142,6 +142,17 @@ def test_closed_standard_files_do_no_harm():
     assert subprocess.run(["/bin/sh", "-c", script], check=False, timeout=30).returncode == 0
 
 
+def test_text_is_utf_8_whatever_the_locale_says(run_flux):
+    env = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = run_flux("job", "id", "--to=emoji", "1234567", env=env, text=False)
+    assert done.stdout == "😆🎹🍀\n".encode()
+
+
+def test_bytes_in_arguments_come_back_as_they_were(run_flux):
+    done = run_flux("a\udcff", text=False)
+    assert done.stderr == b"flux: `a\xff' is not a flux command.  See 'flux --help'\n"
+
+
 # -- what it costs to start -----------------------------------------------------------------
 
 _FORBIDDEN = ("asyncio", "zmq", "msgpack", "textual", "rich", "yaml", "argparse", "subprocess")

@@ -94,7 +94,7 @@ def own_folder_first(path: str, program: str) -> str:
 
 def main() -> int:
     """The entry point of ``flux``; its exit code."""
-    _open_standard_files()
+    _prepare_standard_files()
     os.environ["PATH"] = own_folder_first(os.environ.get("PATH", ""), sys.argv[0])
     try:
         status = FluxCommand()(sys.argv[1:])
@@ -112,12 +112,20 @@ def main() -> int:
     return status
 
 
-def _open_standard_files() -> None:
-    """Fill the places of those that are closed, lest another file be taken for one of them."""
+def _prepare_standard_files() -> None:
+    """Make the standard files fit to be written to.
+
+    The places of those that are closed are filled, lest another file be taken for one of them.
+    Text is UTF-8 whatever the locale says, as it is in messages; bytes that came with the
+    arguments leave as they came.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
+        file = getattr(sys, name)
+        if file is None:
             mode = "w" if number else "r"
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it is for good
+        elif number:
+            file.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _discard_output() -> None:

@@ -9,7 +9,6 @@ asked of the :class:`~fluxcore.cli.job.attach_effects.Effects`.
 
 import errno
 import signal
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -17,8 +16,9 @@ from fluxcore.cli.command import plain_text
 from fluxcore.cli.errors import CommandError
 from fluxcore.cli.job import attach_text
 from fluxcore.cli.job.attach_effects import Effects, Settings
+from fluxcore.cli.job.attach_output import OutputView
 from fluxcore.job.eventlog import Event
-from fluxcore.job.output import Data, Header, Log, Redirect, decode, encode_data
+from fluxcore.job.output import encode_data
 from fluxcore.job.taskmap import Taskmap
 from fluxcore.resource.idset import IdSet
 
@@ -57,11 +57,8 @@ class Attachment:
         self._leader = 0
         self._input_ranks = "all" if settings.input_ranks is None else settings.input_ranks.encode()
         self._input_sent = False
-        self._output_seen = False
-        self._header: Header | None = None
-        self._tail: deque[Event] | None = (
-            None if settings.tail is None else deque(maxlen=settings.tail)
-        )
+        self._output_watched = False
+        self._output = OutputView(settings, effects.write)
         self._interrupted = float("-inf")
 
     def begin(self) -> None:
@@ -93,18 +90,12 @@ class Attachment:
             self._job_event(event)
         elif log == EXEC_LOG:
             self._exec_event(event)
-        elif self._tail is not None and event.name in ("data", "log"):
-            self._keep(event)
         else:
-            self._output_event(event)
+            self._output.event(event, self._since_start(event.timestamp))
 
     def caught_up(self) -> None:
         """Take notice that what follows of the output is new."""
-        if self._tail is None:
-            return
-        events, self._tail = self._tail, None
-        for event in events:
-            self._output_event(event)
+        self._output.caught_up()
 
     def end(self, log: str, exc: OSError) -> None:
         """Take the end of a log.
@@ -135,8 +126,8 @@ class Attachment:
         self._do.watch(log)
 
     def _watch_output(self) -> None:
-        if not self._output_seen:
-            self._output_seen = True
+        if not self._output_watched:
+            self._output_watched = True
             self._watch(OUTPUT_LOG)
 
     def _say(self, text: str) -> None:
@@ -229,35 +220,6 @@ class Attachment:
     def _completed(self, _event: Event) -> None:
         # The shell may have failed before it said where its output is.
         self._watch_output()
-
-    # -- output ----------------------------------------------------------------------------
-
-    def _keep(self, event: Event) -> None:
-        assert self._tail is not None
-        if not (event.context or {}).get("eof"):
-            self._tail.append(event)
-
-    def _output_event(self, event: Event) -> None:
-        try:
-            output = decode(event, self._header)
-        except ValueError:
-            raise CommandError("malformed event context") from None
-        if isinstance(output, Header):
-            self._header = output
-        elif isinstance(output, Data):
-            self._data(output)
-        elif isinstance(output, Redirect) and not self._set.quiet:
-            self._do.write("stderr", attach_text.redirect_line(output).encode())
-        elif isinstance(output, Log) and not self._set.quiet:
-            seconds = self._since_start(event.timestamp)
-            text = attach_text.log_text(output, verbose=self._set.verbose)
-            self._do.write("stderr", f"{seconds:.3f}s: {text}\n".encode())
-
-    def _data(self, output: Data) -> None:
-        if output.data:
-            label = f"{output.rank}: ".encode() if self._set.label else b""
-            stream = "stdout" if output.stream == "stdout" else "stderr"
-            self._do.write(stream, label + output.data)
 
     # -- input -----------------------------------------------------------------------------
 
