@@ -42,6 +42,7 @@ class Allocation:
         """Let ``job`` be allocated unless it is held, or is asked for already."""
         if (
             not job.written
+            or job.r is not None
             or job.alloc_bypass
             or job.alloc_queued
             or job.alloc_pending

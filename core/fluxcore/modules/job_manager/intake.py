@@ -132,5 +132,7 @@ def replay(
             job.apply(event)
         except EventError as exc:
             raise EventError(f"could not apply {event['name']}: {exc}") from None
+    if not job.got_resources:
+        job.r = None  # the scheduler has written it, and nobody was told any more
     job.eventlog.append(eventlog)
     return job

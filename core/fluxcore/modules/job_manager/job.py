@@ -158,6 +158,8 @@ class Job:
         if take is not None:
             try:
                 take(self, context)
+            except EventError:
+                raise
             except (KeyError, TypeError, ValueError):
                 raise EventError(f"malformed context of event {name}") from None
         before = self.state
@@ -187,6 +189,8 @@ class Job:
         self.priority = _number(context["priority"])
 
     def _alloc(self, _context: Mapping[str, Any]) -> None:
+        if self.r is None:
+            raise EventError("no resources are allocated")
         self.has_resources = self.got_resources = True
 
     def _start(self, _context: Mapping[str, Any]) -> None:
