@@ -1,0 +1,62 @@
+"""The first task of a job that ends, and what that means for the others (CONTRACTS D21).
+
+If they have not ended too after the exit timeout, the job fails; with exit-on-error it fails at
+once if the first one has.
+"""
+
+import os
+import signal
+from collections.abc import Sequence
+
+from fluxcore.job.fsd import format_fsd
+from fluxcore.job.taskmap import Taskmap
+
+
+class FirstExit:
+    """A task, or with ``status`` None a shell whose node is lost."""
+
+    def __init__(self, rank: int, status: int | None) -> None:
+        self.rank = rank
+        self.status = status
+
+    @property
+    def failed(self) -> bool:
+        """True if it has not ended well."""
+        return self.status != 0
+
+    @property
+    def shell_status(self) -> int | None:
+        """The wait status of a shell that exits as the task has; None if that is not known."""
+        return None if self.status is None else shell_status(self.status)
+
+    def on_error(self, program: str, hosts: Sequence[str], taskmap: Taskmap) -> str:
+        """Why the job fails at once; ``hosts`` are those of its nodes."""
+        name = self._name(program, hosts, taskmap)
+        return f"{name} failed{self._how()} and exit-on-error is set"
+
+    def timed_out(
+        self, timeout: float, program: str, hosts: Sequence[str], taskmap: Taskmap
+    ) -> str:
+        """Why the job fails after ``timeout`` seconds."""
+        name = self._name(program, hosts, taskmap)
+        return f"{name} exited{self._how()} and exit-timeout={format_fsd(timeout)} has expired"
+
+    def _name(self, program: str, hosts: Sequence[str], taskmap: Taskmap) -> str:
+        if self.status is None:
+            what, node = "shell", self.rank
+        else:
+            what, node = "task", taskmap.nodeid(self.rank)
+        return f"{os.path.basename(program)}: {what} rank {self.rank} on host {hosts[node]}"
+
+    def _how(self) -> str:
+        if self.status is None:
+            return ""
+        if os.WIFSIGNALED(self.status):
+            return f" ({signal.strsignal(os.WTERMSIG(self.status))})"
+        return f" (Exit {os.WEXITSTATUS(self.status)})"
+
+
+def shell_status(wait_status: int) -> int:
+    """The wait status of a shell that exits with what a task's wait status comes to."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return (code if code >= 0 else 128 - code) << 8

@@ -1,0 +1,177 @@
+"""Files that output is redirected to, and that input comes from (CONTRACTS D21).
+
+Files may be anywhere, on a file server that hangs too, so output is written in the loop's threads
+and never on it. Each file is written by one thread at a time, in order.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from fluxcore.shell.errors import ShellError, init_error
+from fluxcore.shell.layout import Node
+from fluxcore.shell.mustache import Names, is_per_node, render
+from fluxcore.shell.options import OutputOptions, ShellOptions
+
+#: Pieces of output, each with the rank of its task.
+Pieces = Sequence[tuple[str, bytes]]
+#: Told of the size of what has been written, and of the error if there was one.
+Written = Callable[[int, OSError | None], None]
+
+
+class OutputFile:
+    """One open file."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, fd: int, label: bool, written: Written
+    ) -> None:
+        self._loop = loop
+        self._fd = fd
+        self._label = label
+        self._written = written
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._busy = False
+        self._closing = False
+
+    @property
+    def idle(self) -> bool:
+        """True if all is written."""
+        return not self._busy and not self._waiting
+
+    def write(self, pieces: Pieces) -> None:
+        """Write ``pieces`` soon, in a labelled file each behind its task's rank."""
+        for rank, data in pieces:
+            self._waiting.append(f"{rank}: ".encode() + data if self._label else data)
+            self._size += len(data)
+        if self._waiting and not self._busy:
+            self._begin()
+
+    def close(self) -> None:
+        """Close the file, once all is written."""
+        self._closing = True
+        if self.idle:
+            os.close(self._fd)
+
+    def _begin(self) -> None:
+        batch, self._waiting = b"".join(self._waiting), []
+        size, self._size = self._size, 0
+        self._busy = True
+        writing = self._loop.run_in_executor(None, _write_all, self._fd, batch)
+        writing.add_done_callback(lambda done: self._done(size, done))
+
+    def _done(self, size: int, done: "asyncio.Future[None]") -> None:
+        self._busy = False
+        error = done.exception()
+        if self._waiting:
+            self._begin()
+        elif self._closing:
+            os.close(self._fd)
+        self._written(size, error if isinstance(error, OSError) else None)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class OutputFiles:
+    """The files of a job's output that this node writes: those of its own tasks, and on the
+    leader's node those that tasks elsewhere share with them.
+
+    ``own`` are the streams that go to another file on each node.
+
+    :raises ShellError: a file cannot be opened
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        options: ShellOptions,
+        node: Node,
+        names: Names,
+        cwd: str,
+        written: Written,
+    ) -> None:
+        self._loop = loop
+        self._written = written
+        self._cwd = cwd
+        self._by_path: dict[str, OutputFile] = {}
+        self._by_task: dict[tuple[str, int | None], OutputFile] = {}
+        self._redirected = {
+            stream: how
+            for stream, how in (("stdout", options.stdout), ("stderr", options.stderr))
+            if how.path is not None
+        }
+        self.own = frozenset(
+            stream for stream, how in self._redirected.items() if is_per_node(str(how.path), names)
+        )
+        try:
+            self._open_all(node, names)
+        except ShellError:
+            self.close()
+            raise
+
+    def _open_all(self, node: Node, names: Names) -> None:
+        for stream, how in self._redirected.items():
+            if node.index > 0 and stream not in self.own:
+                continue
+            for index, taskid in enumerate(node.tasks):
+                self._open(stream, index, how, names.of_task(taskid, index))
+            if len(names.layout.nodes) > 1 and stream not in self.own:
+                self._open(stream, None, how, names)
+
+    def _open(self, stream: str, index: int | None, how: OutputOptions, names: Names) -> None:
+        path = render(str(how.path), names)
+        if path not in self._by_path:
+            fd = _open_output(path, self._cwd, how.mode)
+            self._by_path[path] = OutputFile(self._loop, fd, how.label, self._written)
+        self._by_task[stream, index] = self._by_path[path]
+
+    def redirects(self, names: Names) -> dict[str, str]:
+        """The path of each redirected stream as the job's redirect event shows it.
+
+        What is another for each task or node stays a template.
+        """
+        job = Names(names.jobid, names.jobname, names.layout)
+        return {stream: render(str(how.path), job) for stream, how in self._redirected.items()}
+
+    def write(self, stream: str, index: int | None, pieces: Pieces) -> None:
+        """Write output of a local task, or of tasks elsewhere."""
+        file = self._by_task.get((stream, index))
+        if file is not None:
+            file.write(pieces)
+
+    @property
+    def idle(self) -> bool:
+        """True if all is written."""
+        return all(file.idle for file in self._by_path.values())
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._by_path.values():
+            file.close()
+
+
+def _open_output(path: str, cwd: str, mode: str) -> int:
+    flags = os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC
+    flags |= {"append": os.O_APPEND, "truncate": os.O_TRUNC}.get(mode, 0)
+    try:
+        return os.open(os.path.join(cwd, path), flags, 0o666)
+    except OSError as exc:
+        text = f"open: {path}: {os.strerror(exc.errno or errno.EIO)}"
+        raise init_error("output.task", text, "output") from None
+
+
+def open_input(path: str, cwd: str) -> int:
+    """Open a file for a task's stdin.
+
+    :raises ShellError: it cannot be opened
+    """
+    try:
+        return os.open(os.path.join(cwd, path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as exc:
+        text = f"error opening input file '{path}': {os.strerror(exc.errno or errno.EIO)}"
+        raise ShellError(text, component="input.file") from None

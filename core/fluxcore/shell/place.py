@@ -1,0 +1,64 @@
+"""Where the tasks of a job find themselves: a directory to run in, one for their files, names."""
+
+import asyncio
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fluxcore.job.jobid import f58
+from fluxcore.job.jobspec import Jobspec
+from fluxcore.shell.errors import ERROR, Complaint, ShellError
+from fluxcore.shell.layout import Layout, Node
+from fluxcore.shell.mustache import Names
+
+_FALLBACK: Final = "/tmp"  # noqa: S108 - where flux-core goes, too
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is there for the tasks of a job on a node."""
+
+    cwd: str
+    tmpdir: str
+    names: Names
+    complaint: Complaint | None
+
+    def remove(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Remove the job's own directory; a thread does what may take long."""
+        try:
+            os.rmdir(self.tmpdir)
+        except OSError as exc:
+            if exc.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                loop.run_in_executor(None, lambda: shutil.rmtree(self.tmpdir, ignore_errors=True))
+
+
+def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: str) -> Place:
+    """Make the job's own directory in ``rundir`` and choose the one to run in.
+
+    :raises ShellError: there is none
+    """
+    system: Mapping[str, Any] = jobspec["attributes"]["system"]
+    command: str = jobspec["tasks"][0]["command"][0]
+    name = system.get("job", {}).get("name") or os.path.basename(command)
+    cwd, complaint = _choose_cwd(system.get("cwd") or _FALLBACK, node.host)
+    tmpdir = os.path.join(rundir, f"jobtmp-{node.index}-{f58(number)}")
+    try:
+        os.makedirs(tmpdir, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        text = f"error creating FLUX_JOB_TMPDIR: {exc.strerror}"
+        raise ShellError(text, component="tmpdir") from None
+    return Place(cwd, tmpdir, Names(number, name, where, tmpdir, node), complaint)
+
+
+def _choose_cwd(wanted: str, host: str) -> tuple[str, Complaint | None]:
+    if not os.path.isdir(wanted):
+        errnum = errno.ENOTDIR if os.path.exists(wanted) else errno.ENOENT
+    elif not os.access(wanted, os.X_OK):
+        errnum = errno.EACCES
+    else:
+        return wanted, None
+    text = f"host {host}: Could not change dir to {wanted}: {os.strerror(errnum)}."
+    return _FALLBACK, Complaint(ERROR, f"{text} Going to {_FALLBACK} instead")

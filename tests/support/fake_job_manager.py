@@ -1,0 +1,236 @@
+"""A job manager that only starts jobs: for tests of the execution service (RFC 32)."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from fluxcore.handle.aio import Flux
+from fluxcore.handle.service import Method, Reply
+from fluxcore.job.jobid import kvs_key
+from fluxcore.kvs import ops
+from fluxcore.kvs.treeobj import val_bytes
+from fluxcore.wire.message import Message, request
+from support.wired import OWNER, Wired
+
+MODULES = ("content", "kvs", "kvs-watch")
+
+
+def make_jobspec(
+    *command: str,
+    tasks: int = 1,
+    nodes: int = 0,
+    environment: Mapping[str, str] | None = None,
+    duration: float = 0.0,
+    system: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """A jobspec of ``tasks`` tasks, each with a core; ``options`` are the shell's."""
+    per_node = tasks // max(nodes, 1)
+    slot = {
+        "type": "slot",
+        "count": per_node,
+        "with": [{"type": "core", "count": 1}],
+        "label": "task",
+    }
+    resources = [{"type": "node", "count": nodes, "with": [slot]}] if nodes else [slot]
+    return {
+        "version": 1,
+        "resources": resources,
+        "tasks": [{"command": list(command), "slot": "task", "count": {"per_slot": 1}}],
+        "attributes": {
+            "system": {
+                "duration": duration,
+                "cwd": "/tmp",
+                "environment": {"PATH": "/usr/bin:/bin", **(environment or {})},
+                "shell": {
+                    "options": {name.replace("_", "-"): value for name, value in options.items()}
+                },
+                **(system or {}),
+            }
+        },
+    }
+
+
+def make_r(
+    ranks: Sequence[int], cores: int = 1, starttime: float = 0.0, expiration: float = 0.0
+) -> dict[str, Any]:
+    """An R of ``cores`` cores on each of ``ranks``."""
+    ids = ",".join(map(str, range(cores)))
+    return {
+        "version": 1,
+        "execution": {
+            "R_lite": [{"rank": str(rank), "children": {"core": ids}} for rank in ranks],
+            "starttime": starttime,
+            "expiration": expiration,
+            "nodelist": [f"host{rank}" for rank in ranks],
+        },
+    }
+
+
+class Job:
+    """A job that has been started, and what the execution service has said of it."""
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.released = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    def hear(self, kind: str, data: dict[str, Any]) -> None:
+        self.said.append((kind, data))
+        self._changed.set()
+        if kind == "release":
+            self.released.set()
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """What is said first of kind ``kind``."""
+        while True:
+            for said, data in self.said:
+                if said == kind:
+                    return data
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def over(self) -> int | None:
+        """Wait for the release; the status of the finish answer, None without one."""
+        await self.released.wait()
+        return next((data["status"] for kind, data in self.said if kind == "finish"), None)
+
+    @property
+    def exceptions(self) -> list[tuple[str, int, str]]:
+        return [
+            (data["type"], data["severity"], data["note"])
+            for kind, data in self.said
+            if kind == "exception"
+        ]
+
+
+class FakeJobManager:
+    """Lives in a rank's own handle beside the modules of a :class:`Wired`."""
+
+    def __init__(self, wired: Wired) -> None:
+        self.flux: Flux = wired.flux()
+        self.service = ""
+        self.jobs: dict[int, Job] = {}
+        self.drained: list[dict[str, Any]] = []
+        self._wired = wired
+        self._next = 0x10000
+        for topic, function in (
+            ("job-manager.exec-hello", self._hello),
+            ("resource.drain", self._drain),
+        ):
+            self.flux.core.add_method(topic, Method(function))
+            wired.brokers[0].router.add_service(topic.partition(".")[0], wired.brokers[0].own)
+
+    def _hello(self, req: Message) -> Reply:
+        self.service = req.json["service"]
+        self.flux.core.on_untagged(f"{self.service}.start", self._answered)
+        return None
+
+    def _drain(self, req: Message) -> Reply:
+        self.drained.append(req.json)
+        return None
+
+    def _answered(self, answer: Message) -> None:
+        assert not answer.errnum, answer.text
+        payload = answer.json
+        job = self.jobs[payload["id"]]
+        job.hear(payload["type"], payload["data"])
+        if payload["type"] == "exception":
+            self.publish_exception(job, **payload["data"])
+
+    def publish_exception(
+        self, job: Job, type: str = "cancel", severity: int = 0, **other: Any
+    ) -> None:
+        """Tell everybody that an exception was raised."""
+        payload = {"id": job.id, "type": type, "severity": severity}
+        if "wait_status" in other:
+            payload["wait_status"] = other["wait_status"]
+        self.flux.publish("job-exception", payload)
+
+    def kill(self, job: Job, signum: int) -> None:
+        """Send a signal to the tasks of a job."""
+        self.flux.publish(f"shell-{job.id}.kill", {"signum": signum})
+
+    async def start(
+        self,
+        jobspec: dict[str, Any],
+        r: dict[str, Any] | None = None,
+        *,
+        userid: int = OWNER,
+        reattach: bool = False,
+    ) -> Job:
+        """Start a job as the job manager does: its jobspec is in the KVS with its environment."""
+        self._next += 1
+        job = self.jobs[self._next] = Job(self._next)
+        put = ops.put(kvs_key(job.id, "jobspec"), orjson.dumps(jobspec))
+        await self.commit(put)
+        self.start_again(job, jobspec, r, userid=userid, reattach=reattach)
+        return job
+
+    def start_again(
+        self,
+        job: Job,
+        jobspec: dict[str, Any],
+        r: dict[str, Any] | None = None,
+        *,
+        userid: int = OWNER,
+        reattach: bool = False,
+    ) -> None:
+        """Send the start request of a job."""
+        system = {**jobspec["attributes"]["system"]}
+        system.pop("environment", None)
+        payload = {
+            "id": job.id,
+            "userid": userid,
+            "jobspec": {**jobspec, "attributes": {"system": system}},
+            "reattach": reattach,
+            "R": r or make_r([0], cores=2, starttime=time.time()),
+        }
+        self.flux.core.send(request(f"{self.service}.start", payload))
+
+    async def run(self, *command: str, ranks: Sequence[int] = (0,), **how: Any) -> Job:
+        """Run a command to its end."""
+        tasks = how.get("tasks", 1)
+        if len(ranks) > 1:
+            how.setdefault("nodes", len(ranks))
+        cores = max(tasks // len(ranks), 1)
+        job = await self.start(make_jobspec(*command, **how), make_r(ranks, cores))
+        await job.over()
+        return job
+
+    # -- what is in the KVS ----------------------------------------------------------------
+
+    async def commit(self, *operations: ops.Op, namespace: str = "primary") -> None:
+        payload = {"namespace": namespace, "flags": 0, "ops": list(operations)}
+        await self.flux.rpc("kvs.commit", payload)
+
+    async def events(self, job: Job, key: str) -> list[dict[str, Any]]:
+        """The events of an eventlog of a job that is over."""
+        payload = {"key": kvs_key(job.id, f"guest.{key}"), "namespace": "primary", "flags": 0}
+        answer = await self.flux.rpc("kvs.lookup", payload)
+        return [orjson.loads(line) for line in val_bytes(answer.json["val"]).splitlines()]
+
+    async def names(self, job: Job) -> list[str]:
+        """The names of the events of the exec eventlog."""
+        return [event["name"] for event in await self.events(job, "exec.eventlog")]
+
+    async def output(self, job: Job, stream: str = "stdout") -> dict[str, str]:
+        """What the tasks of a job have written, by rank."""
+        texts: dict[str, str] = {}
+        for event in await self.events(job, "output"):
+            context = event.get("context", {})
+            if event["name"] == "data" and context["stream"] == stream:
+                texts[context["rank"]] = texts.get(context["rank"], "") + context.get("data", "")
+        return texts
+
+    async def messages(self, job: Job) -> list[tuple[int, str]]:
+        """The messages of the shell in a job's output."""
+        return [
+            (event["context"]["level"], event["context"]["message"])
+            for event in await self.events(job, "output")
+            if event["name"] == "log"
+        ]
