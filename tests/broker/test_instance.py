@@ -2,7 +2,7 @@
 
 import pytest
 
-NO_RC = {"broker.rc1_path": "", "broker.rc3_path": ""}
+from support.instance import NO_RC
 
 
 @pytest.mark.parametrize("size", [1, 4])

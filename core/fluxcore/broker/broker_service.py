@@ -32,6 +32,8 @@ class BrokerService(Module):
     def getenv(self, req: Message) -> Reply:
         """``{names}`` -> ``{env}`` with those that are set."""
         names = need_list(req.json, "names")
+        if not all(type(name) is str for name in names):
+            raise PayloadError
         return {"env": {name: os.environ[name] for name in names if name in os.environ}}
 
     @method(".setenv")

@@ -92,6 +92,10 @@ class ConfigModule(Module):
                 raise
             first.set_exception(exc)
 
+    async def stop(self) -> None:
+        """End the streams of those who watch."""
+        self._watchers.end()
+
     def _check_leader(self) -> None:
         if self.rank > 0:
             raise rpc_error(errno.EINVAL, "configuration can only be changed on rank 0")

@@ -94,12 +94,9 @@ class Groups(Module):
     @method("groups.update")
     def update(self, req: Message) -> Reply:
         """``{update: {name: {join, leave}}}``, both idsets: from a child, nobody waits."""
-        for name, change in need_dict(req.json, "update").items():
-            try:
-                joined = IdSet.decode(need_str(change, "join"))
-                left = IdSet.decode(need_str(change, "leave"))
-            except ValueError:
-                raise PayloadError from None
+        update = need_dict(req.json, "update")
+        changes = [(name, *_decoded(need_dict(update, name))) for name in update]
+        for name, joined, left in changes:
             self._change(name, joined, left)
         return None
 
@@ -149,13 +146,22 @@ class Groups(Module):
         self._timer = self.flux.loop.call_later(_BATCH, self._flush)
 
     async def stop(self) -> None:
-        """Stop sending."""
+        """Stop sending, and end the streams of those who watch."""
         if self._timer is not None:
             self._timer.cancel()
+        for watchers in self._watchers.values():
+            watchers.end()
 
     def stats(self) -> dict[str, Any]:
         """What groups.stats-get answers: the members of each group as known here."""
         return {name: members.encode() for name, members in self._members.items()}
+
+
+def _decoded(change: dict[str, Any]) -> _Change:
+    try:
+        return IdSet.decode(need_str(change, "join")), IdSet.decode(need_str(change, "leave"))
+    except ValueError:
+        raise PayloadError from None
 
 
 def _ranks_of(tree: dict[str, Any]) -> list[int]:

@@ -91,6 +91,12 @@ class OverlayModule(Module):
         self._monitors.disconnect(req)
         return None
 
+    async def stop(self) -> None:
+        """End the streams of those who watch."""
+        self._overlay.unwatch(self._changed)
+        self._health.end()
+        self._monitors.end()
+
     def stats(self) -> dict[str, Any]:
         """What overlay.stats-get answers."""
         peers = self._peers

@@ -90,6 +90,10 @@ class Overlay:
         """Call ``function`` with the rank of a child that has changed (None: our own status)."""
         self._watchers.append(function)
 
+    def unwatch(self, function: Callable[[int | None], None]) -> None:
+        """Call ``function`` no more."""
+        self._watchers.remove(function)
+
     # -- Uplink: what the router sends -----------------------------------------------------
 
     def forward_request(self, msg: Message) -> None:
