@@ -1,4 +1,6 @@
+import os
 import signal
+import sys
 
 import pytest
 
@@ -9,7 +11,7 @@ from fluxcore.cli.job.ids import id_text, parse_id
 from fluxcore.cli.job.last import parse_slice
 from fluxcore.cli.job.raise_exception import split_arguments
 from fluxcore.cli.job.signals import parse_signal
-from fluxcore.cli.job.status_line import StatusLine
+from fluxcore.cli.job.status_line import StatusDisplay, StatusLine
 from fluxcore.cli.job.submit import sign, submit_flags
 from fluxcore.cli.job.wait_event import matches, parse_context
 from fluxcore.cli.options import Parsed
@@ -163,3 +165,16 @@ def test_the_status_line_says_what_a_job_waits_for():
         assert line.text(3725.5, 60) == f"\rflux-job: ƒX {text:<38} 01:02:05\r"
     line.event(Event(1.0, "exception", {"severity": 0}))
     assert "canceling due to exception" in line.text(1.0, 60)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(0, 80), (50, 50)])
+def test_the_status_line_is_as_wide_as_the_terminal(monkeypatch, capsys, columns, width):
+    monkeypatch.delenv("FLUX_ATTACH_NONINTERACTIVE", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((columns, 0)))
+    display = StatusDisplay("ƒX", at_once=True, allowed=True)
+    display.event(Event(1.0, "submit"))
+    display.show(None)
+    line = StatusLine("ƒX")
+    line.event(Event(1.0, "submit"))
+    assert capsys.readouterr().err == line.text(0.0, width)

@@ -19,6 +19,8 @@ _MESSAGES: Final = {
 _DELAY: Final = 2.0
 _INTERVAL: Final = 1.0
 _CLOCK_WIDTH: Final = 10
+#: The width of what is no terminal, or of one that does not know its own.
+_COLUMNS: Final = 80
 _PROGRAM_WIDTH: Final = 10
 
 
@@ -89,7 +91,8 @@ class StatusDisplay:
         if self._line is None or self.seconds != 0.0:
             return
         self._next += _INTERVAL
-        columns = os.get_terminal_size(2).columns if sys.stderr.isatty() else 80
+        columns = os.get_terminal_size(2).columns if sys.stderr.isatty() else 0
+        columns = columns or _COLUMNS
         sys.stderr.write(self._line.text(time.time() - (start or time.time()), columns))
         sys.stderr.flush()
         self._shown = True
