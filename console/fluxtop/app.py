@@ -23,6 +23,7 @@ from fluxtop.desk import Desk
 from fluxtop.panes.jobs import JobsPane
 from fluxtop.panes.kvs import KvsPane
 from fluxtop.panes.modules import ModulesPane
+from fluxtop.panes.pane import Pane
 from fluxtop.panes.tbon import TbonPane
 from fluxtop.panes.value import ValuePane
 from fluxtop.present.footer import footer, strip
@@ -206,6 +207,10 @@ class FluxTop(App[None]):
     def on_table_moved(self) -> None:
         """There is a row under the cursor, or none: the keys follow."""
         self._tell()
+
+    def on_pane_argument_asked(self, event: Pane.ArgumentAsked) -> None:
+        """Let the user complete the command."""
+        self._ask_command(event.begun)
 
     def on_tbon_pane_rank_chosen(self, event: TbonPane.RankChosen) -> None:
         """Show the modules of the rank chosen in the tree."""

@@ -1,6 +1,7 @@
 """The command ``fluxtop``."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -65,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
     :raises OSError: there is no such instance, or none can be started
     :raises ValueError: a setting is wrong
     """
+    if not has_terminal():
+        raise OSError(errno.ENOTTY, "it needs a terminal for input and output")
     embedded = _embedded(options)
     try:
         app = _console(options, embedded)
@@ -75,6 +78,11 @@ def run(options: argparse.Namespace) -> int:
             if not embedded.leave(PATIENCE):
                 print("fluxtop: waiting for the instance to shut down", file=sys.stderr)
             embedded.stop()
+
+
+def has_terminal() -> bool:
+    """True if there is a screen to draw on and a keyboard to read."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _embedded(options: argparse.Namespace) -> Embedded | None:

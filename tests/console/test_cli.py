@@ -8,7 +8,8 @@ from fluxtop import cli
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
-    """No instance, no settings of the user's."""
+    """A terminal, but no instance and no settings of the user's."""
+    monkeypatch.setattr(cli, "has_terminal", lambda: True)
     for name in ("FLUX_URI", "FLUXTOP_FLUX", "FLUXTOP_THEME", "FLUXTOP_ASCII"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -40,6 +41,12 @@ def test_version_and_help(capsys):
 def test_a_mistake_is_told_before_the_screen_is_taken(capsys, argv, why):
     assert cli.main(argv) == 1
     assert capsys.readouterr().err == f"fluxtop: {why}\n"
+
+
+def test_without_a_terminal_it_says_so(capsys, monkeypatch):
+    monkeypatch.undo()
+    assert cli.main(["--test-size", "1"]) == 1
+    assert capsys.readouterr().err == "fluxtop: it needs a terminal for input and output\n"
 
 
 def test_a_theme_that_is_not_there_is_told(capsys, tmp_path):

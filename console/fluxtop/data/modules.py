@@ -28,6 +28,9 @@ VITAL: Final = frozenset(
     }
 )
 
+#: The folder that the modules of our own broker come in.
+_STOCK: Final = "/fluxcore/modules"
+
 #: Letter and word of a module's status (CONTRACTS A20, A21).
 STATUS: Final = (("I", "init"), ("R", "running"), ("F", "finalizing"), ("X", "exited"))
 
@@ -191,15 +194,21 @@ class ReloadModule:
 
 
 def reload_target(row: ModuleRow, search_path: str) -> str:
-    """What to load ``row`` by: its name if the search path finds the same file by it.
+    """What to load ``row`` by: its name if the broker finds the same file by it.
 
     :param search_path: FLUX_MODULE_PATH as the broker has it
     """
     folder, _, file = row.path.rpartition("/")
-    if not folder:
+    if not folder or _is_stock(row):
         return row.name
     found = folder in search_path.split(":") and file.split(".")[0] == row.name
     return row.name if found else row.path
+
+
+def _is_stock(row: ModuleRow) -> bool:
+    """True for a module that comes with our own broker, which looks among those first."""
+    stem = f"{_STOCK}/{row.name.replace('-', '_')}"
+    return row.path.endswith((f"{stem}.py", f"{stem}/__init__.py"))
 
 
 @dataclass(frozen=True, slots=True)

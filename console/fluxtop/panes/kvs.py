@@ -114,7 +114,7 @@ class KvsPane(Pane):
         if key:
             self.post_message(self.KeyOpened(self._namespace, normalize(key)))
         else:
-            self.notify("get needs a key", severity="error", markup=False)
+            self.post_message(self.ArgumentAsked("get "))
 
     def action_kvs_copy(self) -> None:
         """Copy the key."""

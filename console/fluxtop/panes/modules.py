@@ -113,7 +113,9 @@ class ModulesPane(Pane):
 
     def action_modules_rank(self, rank: str = "") -> None:
         """Show the modules of a rank that was typed."""
-        if rank.isdecimal() and int(rank) < self._brokers:
+        if not rank:
+            self.post_message(self.ArgumentAsked("rank "))
+        elif rank.isdecimal() and int(rank) < self._brokers:
             self.choose_rank(int(rank))
         else:
             self.notify(f"the ranks are 0 to {self._brokers - 1}", severity="error", markup=False)

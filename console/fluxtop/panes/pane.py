@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from fluxtop.actions import ACTIONS, PANES, Action, Context, enabled
@@ -30,6 +31,13 @@ class Pane(Vertical):
     """
 
     ID: ClassVar[str]
+
+    class ArgumentAsked(Message):
+        """An action needs an argument: a command line that begins so is to be completed."""
+
+        def __init__(self, begun: str) -> None:
+            super().__init__()
+            self.begun = begun
 
     def __init__(self, desk: Desk, body: Widget) -> None:
         super().__init__(id=self.ID)

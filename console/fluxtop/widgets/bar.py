@@ -3,18 +3,20 @@
 from typing import ClassVar
 
 from textual.strip import Strip
+from textual.widget import Widget
 
 from fluxtop.cells import Cell, crop, width_of
 from fluxtop.glyphs import UNICODE, Glyphs
-from fluxtop.widgets.spans import SpanWidget
+from fluxtop.widgets.spans import ROLE_CLASSES, Painter
 
 
-class Bar(SpanWidget):
+class Bar(Widget):
     """A line of spans; where there is no room for both sides, the right one stays whole."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set()
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
+        self._painter = Painter(self)
         super().__init__(id=id)
         self._glyphs = glyphs
         self._left: Cell = ()
@@ -26,6 +28,11 @@ class Bar(SpanWidget):
             self._left, self._right = left, right
             self.refresh()
 
+    def notify_style_update(self) -> None:
+        """The style sheet or the theme is another one."""
+        self._painter.forget()
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         """The line, on the first one of the widget."""
         width, base = self.size.width, self.rich_style
@@ -34,4 +41,6 @@ class Bar(SpanWidget):
         right = crop(self._right, width, self._glyphs.more)
         left = crop(self._left, max(width - width_of(right) - 1, 0), self._glyphs.more)
         gap = " " * (width - width_of(left) - width_of(right))
-        return self.strip([*left, (gap, "plain"), *right], base).adjust_cell_length(width, base)
+        return self._painter.strip([*left, (gap, "plain"), *right], base).adjust_cell_length(
+            width, base
+        )

@@ -62,6 +62,10 @@ class Lines(SpanScroll, can_focus=True):
         self._stale = stale
         self.refresh()
 
+    def on_mouse_scroll_up(self) -> None:
+        """Looking back ends the following of the last line."""
+        self.tail = False
+
     # -- moving ----------------------------------------------------------------------------
 
     def action_lines_up(self) -> None:
@@ -109,9 +113,11 @@ class Lines(SpanScroll, can_focus=True):
         if y + top < self._count and self._draw is not None:
             spans = [(clean(text), role) for text, role in self._draw(y + top)]
             stale: Role | None = "dim" if self._stale else None
-            strip = self.strip([(" ", "plain"), *spans], self.rich_style, stale)
+            strip = self.painter.strip([(" ", "plain"), *spans], self.rich_style, stale)
             return strip.crop_extend(x, x + width, self.rich_style)
         if y == 0 and self._notice:
             style = self.get_component_rich_style("lines--notice")
-            return self.strip([(f" {self._notice}", "plain")], style).crop_extend(0, width, style)
+            return self.painter.strip([(f" {self._notice}", "plain")], style).crop_extend(
+                0, width, style
+            )
         return Strip.blank(width, self.rich_style)

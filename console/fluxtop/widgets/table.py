@@ -93,7 +93,8 @@ class Table(SpanScroll, Generic[R], can_focus=True):
             self.virtual_size = Size(0, count + 1)
         found = None if self._cursor_key is None else self._rows.index(self._cursor_key)
         index = found if found is not None else min(self._cursor, count - 1)
-        self._place(count - 1 if self.tail else index)
+        # A cursor that stays where it is does not call back who has scrolled away from it.
+        self._place(count - 1 if self.tail else index, reveal=self.tail or index != self._cursor)
         self.refresh_rows()
 
     def say(self, notice: str) -> None:
@@ -131,12 +132,13 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         if index is not None:
             self.go(index)
 
-    def _place(self, index: int) -> None:
+    def _place(self, index: int, *, reveal: bool = True) -> None:
         self._cursor = max(index, 0)
         row = self.row
         key = None if row is None else self._key(row)
         moved, self._cursor_key = key != self._cursor_key, key
-        self._show_cursor()
+        if reveal:
+            self._show_cursor()
         if moved:
             self.post_message(self.Moved())
 
@@ -156,6 +158,10 @@ class Table(SpanScroll, Generic[R], can_focus=True):
     def on_resize(self, _event: events.Resize) -> None:
         """Keep the cursor in sight."""
         self._show_cursor()
+
+    def on_mouse_scroll_up(self) -> None:
+        """Looking back ends the following of the last row."""
+        self.tail = False
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the row clicked; choose it at the second click."""
@@ -241,7 +247,7 @@ class Table(SpanScroll, Generic[R], can_focus=True):
 
     def _draw(self, spans: list[Span], width: int, base: Style) -> Strip:
         role: Role | None = "dim" if self._stale else None
-        return self.strip(spans, base, role).adjust_cell_length(width, base)
+        return self.painter.strip(spans, base, role).adjust_cell_length(width, base)
 
     def refresh_rows(self) -> None:
         """Draw anew the lines that say something else now than they did."""

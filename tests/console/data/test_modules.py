@@ -55,6 +55,9 @@ def test_a_broken_answer_is_a_protocol_error(broken):
         (row("config", "builtin"), "config"),
         (row("heartbeat", "/lib/modules/heartbeat.so"), "heartbeat"),
         (row("clock", "/home/me/clock.py"), "/home/me/clock.py"),
+        (row("heartbeat", "/x/fluxcore/modules/heartbeat.py"), "heartbeat"),
+        (row("content-sqlite", "/x/fluxcore/modules/content_sqlite/__init__.py"), "content-sqlite"),
+        (row("mine", "/x/fluxcore/modules/heartbeat.py"), "/x/fluxcore/modules/heartbeat.py"),
         (row("other", "/lib/modules/heartbeat.so"), "/lib/modules/heartbeat.so"),
     ],
 )

@@ -208,3 +208,10 @@ async def test_panes_are_reached_by_tab_too(pilot, see):
     await see(pilot, "enter Open")
     await pilot.press("tab")
     await see(pilot, "R Reload")
+
+
+@pytest.mark.parametrize("word", ["get", "rank", "attach"])
+async def test_a_command_without_its_argument_asks_for_it(pilot, see, word):
+    await pilot.press("colon", *word, "enter")
+    await see(pilot, f" {word} ")
+    assert pilot.app.focused.value == f"{word} "

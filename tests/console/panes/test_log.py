@@ -1,3 +1,5 @@
+from textual import events
+
 from fluxcore.handle.logline import LogEntry
 from fluxtop.data.log import LogBatch, LogWatch
 
@@ -61,3 +63,16 @@ async def test_the_log_of_the_chosen_rank(pilot, source, see):
 async def test_escape_sequences_in_a_line_do_nothing(pilot, source, see):
     source.say(LogWatch(0), LogBatch(False, (line("bad \x1b[2J\x07 line"),)))
     await see(pilot, "bad ·[2J· line")
+
+
+async def test_looking_back_with_the_wheel_is_a_pause(pilot, source, see):
+    source.say(LogWatch(0), LogBatch(False, tuple(line(f"line {n}") for n in range(100))))
+    await see(pilot, "line 99")
+    table = pilot.app.dashboard.get("log").body
+    table.post_message(
+        events.MouseScrollUp(table, 5, 3, 0, -1, 0, False, False, False, screen_x=5, screen_y=33)
+    )
+    await see(pilot, "line 93")
+    source.say(LogWatch(0), LogBatch(False, (line("one more"),)))
+    screen = await see(pilot, "paused")
+    assert "one more" not in screen
