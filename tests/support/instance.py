@@ -130,8 +130,13 @@ async def local(
     topo: str = "kary:2",
     setattrs: Mapping[str, str] | None = None,
     conf_updates: Sequence[str] = (),
+    exit_codes: Sequence[int] | None = None,
 ) -> AsyncIterator[LocalInstance]:
-    """An instance of ``size`` brokers in this process; its directories are in ``tmp_path``."""
+    """An instance of ``size`` brokers in this process; its directories are in ``tmp_path``.
+
+    When the block ends it is shut down, and each broker must end with its code of ``exit_codes``
+    (by default 0).
+    """
     with no_leaks():
         brokers = _make_brokers(size, tmp_path, topo, dict(setattrs or {}), conf_updates)
         tasks = [asyncio.ensure_future(broker.run(signals=False)) for broker in brokers]
@@ -142,7 +147,7 @@ async def local(
             yield instance
         finally:
             codes = await _shut_down(instance, tasks)
-    assert codes == [0] * size
+    assert codes == list(exit_codes or [0] * size)
 
 
 def _make_brokers(

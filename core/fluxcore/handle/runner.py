@@ -72,8 +72,10 @@ class ModuleRunner:
         flux.notify("module.status", {"status": int(ModuleState.RUNNING)})
         try:
             await self._end
-        finally:
+        except OSError:
             await module.stop()
+            raise
+        await module.stop()  # but not when the life is cancelled: that is for what does not stop
         await flux.rpc("module.status", {"status": int(ModuleState.FINALIZING)})
 
     def _told_to_stop(self, _req: Message) -> Reply:

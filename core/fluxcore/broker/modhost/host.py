@@ -74,6 +74,7 @@ class ModuleHost:
         self._builtins = builtins
         self._loader = Loader()
         self._modules: dict[str, _Loaded] = {}
+        self._lingering: set[ModuleLink] = set()
         self.gate = Gate()
 
     # -- looking ---------------------------------------------------------------------------
@@ -162,8 +163,10 @@ class ModuleHost:
         loaded = _Loaded(link, self._loop.create_future(), self._loop.create_future())
         # Nobody need wait for these; an exception in them is not lost but in the log.
         loaded.running.add_done_callback(lambda future: future.cancelled() or future.exception())
-        link.on_end = lambda: self._exited(loaded)
         self._router.add_service(link.name, link)
+        link.on_end = lambda: self._exited(loaded)
+        self._lingering.add(link)
+        link.over.add_done_callback(lambda _over: self._lingering.discard(link))
         self._router.add_link(link.uuid, link)
         self._modules[link.uuid] = loaded
         self._hooks.loaded(link)
@@ -218,14 +221,17 @@ class ModuleHost:
         self._exited(loaded)
 
     async def close(self) -> int:
-        """End the modules that nobody has removed; how many there were."""
+        """End the modules that nobody has removed, and wait for what others have left running.
+
+        :returns: how many nobody had removed
+        """
         left = list(self._modules.values())
         for loaded in left:
             what = f"broker module '{loaded.link.name}' was not properly shut down"
             self._hooks.log(LOG_ERR, what)
             self._cancel(loaded)
-        if left:
-            await self._wait_over([loaded.link for loaded in left])
+        if self._lingering:
+            await self._wait_over(list(self._lingering))
         return len(left)
 
     # -- what modules say of themselves ----------------------------------------------------

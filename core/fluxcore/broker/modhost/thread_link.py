@@ -76,6 +76,7 @@ class ThreadLink(ModuleLink):
         self._module_loop: asyncio.AbstractEventLoop | None = None
         self._flux: Flux | None = None
         self._life: asyncio.Task[None] | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self, welcome: Welcome) -> None:
         """Make the module's loop and handle, and start its thread."""
@@ -85,21 +86,26 @@ class ThreadLink(ModuleLink):
         )
         self._inbox = CrossThreadQueue(loop, flux.receive_if_open)
         runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._main, args=(loop, runner), name=f"module-{self.name}", daemon=True
-        ).start()
+        )
+        self._thread.start()
 
     def _main(self, loop: asyncio.AbstractEventLoop, runner: ModuleRunner) -> None:
         try:
             with (
-                contextlib.suppress(asyncio.CancelledError),
+                contextlib.suppress(asyncio.CancelledError, SystemExit),
                 asyncio.Runner(loop_factory=lambda: loop) as thread,
             ):
                 thread.run(self._run(runner))
         finally:
             with contextlib.suppress(RuntimeError):  # the broker's loop may be gone by now
-                why = ModuleExit(errno.EINVAL, "the module's thread has ended")
-                self._loop.call_soon_threadsafe(self._is_over, why)
+                self._loop.call_soon_threadsafe(self._thread_over)
+
+    def _thread_over(self) -> None:
+        assert self._thread is not None
+        self._thread.join()  # it has nothing left to do
+        self._is_over(ModuleExit(errno.EINVAL, "the module's thread has ended"))
 
     async def _run(self, runner: ModuleRunner) -> None:
         assert self._flux is not None
