@@ -140,13 +140,14 @@ class FakeJobManager:
         job = self.jobs[payload["id"]]
         job.hear(payload["type"], payload["data"])
         if payload["type"] == "exception":
-            self.publish_exception(job, **payload["data"])
+            data = payload["data"]
+            self.publish_exception(job, data["type"], data["severity"])
 
     def publish_exception(
-        self, job: Job, type: str = "cancel", severity: int = 0, **other: Any
+        self, job: Job, kind: str = "cancel", severity: int = 0, **other: Any
     ) -> None:
         """Tell everybody that an exception was raised."""
-        payload = {"id": job.id, "type": type, "severity": severity}
+        payload = {"id": job.id, "type": kind, "severity": severity}
         if "wait_status" in other:
             payload["wait_status"] = other["wait_status"]
         self.flux.publish("job-exception", payload)

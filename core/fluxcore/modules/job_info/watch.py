@@ -1,0 +1,265 @@
+"""Watching the eventlogs of a job: job-info.eventlog-watch (CONTRACTS D11).
+
+A log of the job itself is in the primary namespace. One of its guest is in the job's own namespace
+while the job runs, and in the primary one after that; which it is, the job's eventlog says::
+
+    checking -not started-> waiting -start-> live -namespace is gone-> kept
+    checking -started-------------------------^
+    checking -released------------------------------------------------^
+
+What has been told of the live log is not told again of the kept one.
+"""
+
+import errno
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import orjson
+
+from fluxcore.handle.aio import Flux
+from fluxcore.handle.errors import rpc_error
+from fluxcore.job.eventlog import Event, decode_log
+from fluxcore.job.jobid import kvs_key
+from fluxcore.kvs.key import PRIMARY
+from fluxcore.modules.job_info.access import Owners
+from fluxcore.modules.job_info.kvs_events import (
+    INITIAL_SENTINEL,
+    WAITCREATE,
+    KvsEvents,
+    is_clean,
+    lines,
+)
+from fluxcore.modules.job_info.lookup import LookupService, Values
+from fluxcore.wire.constants import ROLE_OWNER
+from fluxcore.wire.message import Message
+
+_EVENTLOG: Final = "eventlog"
+
+State = Literal["checking", "waiting", "live", "kept", "over"]
+
+#: The way of a guest's log.
+_NEXT: Final[Mapping[tuple[State, str], State]] = {
+    ("checking", "not started"): "waiting",
+    ("checking", "started"): "live",
+    ("checking", "released"): "kept",
+    ("waiting", "started"): "live",
+    ("live", "gone"): "kept",
+}
+
+
+class Watch:
+    """What a request to watch has led to. ``done`` is told when it has been answered for good."""
+
+    def __init__(self, flux: Flux, req: Message, done: Callable[[], None]) -> None:
+        self._flux = flux
+        self._req = req
+        self._done = done
+        self._events: KvsEvents | None = None
+        self._stopped = False
+        self._sentinel_told = False
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._stopped = True
+        if self._events is not None:
+            self._events.stop()
+
+    def _fail(self, error: OSError) -> None:
+        if not self._stopped:
+            self.stop()
+            self._flux.core.respond_exception(self._req, error)
+            self._done()
+
+    def _tell(self, line: bytes) -> None:
+        self._flux.respond(self._req, {"event": line.decode(errors="replace")})
+
+    def _tell_sentinel(self) -> None:
+        if not self._sentinel_told:
+            self._sentinel_told = True
+            self._flux.respond(self._req)
+
+
+class LogWatch(Watch):
+    """A log of the job itself at ``path``; the main one ends with the event clean."""
+
+    def __init__(
+        self,
+        flux: Flux,
+        req: Message,
+        done: Callable[[], None],
+        jobid: int,
+        path: str,
+        flags: int,
+        owners: Owners,
+    ) -> None:
+        super().__init__(flux, req, done)
+        self._id = jobid
+        self._path = path
+        self._flags = flags
+        self._owners = owners
+        self._allowed = bool(req.rolemask & ROLE_OWNER) or bool(owners.allows(req, jobid))
+
+    def start(self, lookups: LookupService) -> None:
+        """Begin; whose job it is may have to be found out first."""
+        if self._allowed or self._path == _EVENTLOG:
+            self._watch()
+        else:
+            lookups.fetch(self._id, [_EVENTLOG], self._checked)
+
+    def _checked(self, values: Values) -> None:
+        if self._stopped:
+            return
+        try:
+            self._check(values[_EVENTLOG])
+        except OSError as exc:
+            self._fail(rpc_error(exc.errno or errno.EINVAL))
+        else:
+            self._watch()
+
+    def _check(self, eventlog: bytes | OSError) -> None:
+        if isinstance(eventlog, OSError):
+            raise eventlog
+        self._owners.check(self._req, self._id, eventlog)
+        self._allowed = True
+
+    def _watch(self) -> None:
+        key = kvs_key(self._id, self._path)
+        self._events = KvsEvents(self._flux, PRIMARY, key, self._flags, self._data, self._fail)
+        self._events.start()
+
+    def _data(self, data: bytes | None) -> None:
+        if data is None:
+            self._tell_sentinel()
+            return
+        if not self._allowed:
+            try:
+                self._check(data)
+            except OSError as exc:
+                self._fail(rpc_error(exc.errno or errno.EINVAL))
+                return
+        for line in lines(data):
+            self._tell(line)
+            if self._path == _EVENTLOG and is_clean(line):
+                if self._flags & INITIAL_SENTINEL:
+                    self._tell_sentinel()
+                self._fail(rpc_error(errno.ENODATA))
+                return
+
+
+class GuestWatch(Watch):
+    """A log of the guest at ``path``, without the leading ``guest.``."""
+
+    def __init__(
+        self,
+        flux: Flux,
+        req: Message,
+        done: Callable[[], None],
+        jobid: int,
+        path: str,
+        flags: int,
+        owners: Owners,
+    ) -> None:
+        super().__init__(flux, req, done)
+        self._id = jobid
+        self._path = path
+        self._flags = flags
+        self._owners = owners
+        self._state: State = "checking"
+        #: Bytes of the log that have been told, and that have been read again of the kept one.
+        self._told = 0
+        self._read_again = 0
+
+    def start(self, lookups: LookupService) -> None:
+        """Begin by looking how far the job is."""
+        lookups.fetch(self._id, [_EVENTLOG], self._checked)
+
+    def _checked(self, values: Values) -> None:
+        if self._stopped:
+            return
+        eventlog = values[_EVENTLOG]
+        try:
+            if isinstance(eventlog, OSError):
+                raise eventlog
+            self._owners.check(self._req, self._id, eventlog)
+            event = _progress(decode_log(eventlog))
+        except OSError as exc:
+            self._fail(rpc_error(exc.errno or errno.EINVAL))
+        except ValueError:
+            self._fail(rpc_error(errno.EINVAL))
+        else:
+            self._advance(event)
+
+    def _advance(self, event: str) -> None:
+        self._state = _NEXT[self._state, event]
+        if self._events is not None:
+            self._events.stop()
+        if self._state == "waiting":
+            key = kvs_key(self._id, _EVENTLOG)
+            self._watch(PRIMARY, key, 0, self._waited)
+        elif self._state == "live":
+            self._watch(f"job-{self._id}", self._path, self._flags, self._live_data)
+        else:
+            key = kvs_key(self._id, f"guest.{self._path}")
+            flags = self._flags & ~WAITCREATE
+            self._watch(PRIMARY, key, flags, self._kept_data, live=False)
+
+    def _watch(
+        self,
+        namespace: str,
+        key: str,
+        flags: int,
+        on_data: Callable[[bytes | None], None],
+        *,
+        live: bool = True,
+    ) -> None:
+        self._events = KvsEvents(self._flux, namespace, key, flags, on_data, self._ended, live=live)
+
+    def _ended(self, error: OSError) -> None:
+        if self._state == "live" and error.errno == errno.ENOTSUP:
+            self._advance("gone")
+            return
+        if self._flags & INITIAL_SENTINEL and error.errno == errno.ENODATA:
+            self._tell_sentinel()  # all that is kept has been read
+        self._fail(error)
+
+    def _waited(self, data: bytes | None) -> None:
+        """Events of the job before it has started."""
+        for line in lines(data or b""):
+            if _name(line) == "start":
+                self._advance("started")
+                return
+            if is_clean(line):
+                self._fail(rpc_error(errno.ENODATA))
+                return
+
+    def _live_data(self, data: bytes | None) -> None:
+        if data is None:
+            self._tell_sentinel()
+            return
+        for line in lines(data):
+            self._told += len(line)
+            self._tell(line)
+
+    def _kept_data(self, data: bytes | None) -> None:
+        for line in lines(data or b""):
+            self._read_again += len(line)
+            if self._read_again > self._told:
+                self._tell(line)
+
+
+def _progress(events: list[Event]) -> str:
+    """How far a job is with its guest's namespace."""
+    started = "not started"
+    for event in events:
+        if event.name == "release" and (event.context or {}).get("final") is True:
+            return "released"
+        if event.name == "start":
+            started = "started"
+    return started
+
+
+def _name(line: bytes) -> str:
+    try:
+        return str(orjson.loads(line)["name"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
