@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from textual import events
 from textual.app import App, ComposeResult
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.keys import key_to_character
 from textual.theme import Theme
-from textual.widget import Widget
 
 from fluxtop.actions import ACTIONS, Action, Context, enabled, find, of_scope
 from fluxtop.bindings import bindings
@@ -266,15 +266,22 @@ class FluxTop(App[None]):
 
     def perform(self, action: Action, argument: str = "") -> None:
         """Carry out an action, in the pane that it belongs to."""
-        target: Widget | App[None] | None = self
-        if action.scope in ("table", "lines"):
-            target = self.dashboard.pane.body
-        elif action.scope != "app":
+        if action.scope == "app":
+            self._carry_out(self, action, argument)
+        elif action.scope in ("table", "lines"):
+            self._carry_out(self.dashboard.pane.body, action, argument)
+        else:
             pane = self.dashboard.go(action.scope)
-            if not enabled(action, pane.context()):
-                self.notify(f"not now: {action.help}", severity="warning", markup=False)
-                return
-            target = pane
+            # Once the pane is there and has the focus, or it would take the focus back.
+            self.call_after_refresh(self._perform_in, pane, action, argument)
+
+    def _perform_in(self, pane: Pane, action: Action, argument: str) -> None:
+        if enabled(action, pane.context()):
+            self._carry_out(pane, action, argument)
+        else:
+            self.notify(f"not now: {action.help}", severity="warning", markup=False)
+
+    def _carry_out(self, target: DOMNode, action: Action, argument: str) -> None:
         arguments = (argument,) if action.takes and argument else action.arguments
         getattr(target, f"action_{action.method}")(*arguments)
 
