@@ -92,6 +92,12 @@ class MessageStream(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._out.append(data)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the peer has not read yet, as far as we know."""
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return waiting + sum(map(len, self._out))
+
     def _flush(self) -> None:
         if self._out and self._transport is not None:
             out, self._out = self._out, []

@@ -46,7 +46,9 @@ class Client:
     def __init__(self, clients: "Clients", creds: Credentials, send: Callable[[Message], None]):
         self.uuid = str(uuid.uuid4())
         self.creds = creds
-        self.send = send
+        #: Messages that it has sent, and that it has been sent.
+        self.sent = self.got = 0
+        self._send = send
         self.subscriptions = Subscriptions()
         self.disconnects = Disconnects()
         self.services: set[str] = set()
@@ -59,8 +61,14 @@ class Client:
             "service.remove": self._remove_service,
         }
 
+    def send(self, msg: Message) -> None:
+        """Send ``msg`` to the client."""
+        self.got += 1
+        self._send(msg)
+
     def received(self, msg: Message) -> None:
         """The client has sent ``msg``."""
+        self.sent += 1
         self.creds.stamp(msg)
         if msg.type == c.REQUEST:
             self._request(msg)

@@ -10,14 +10,14 @@ from typing import Any, Final
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply
-from fluxcore.handle.peercred import peer_userid
+from fluxcore.handle.peercred import peer_pid, peer_userid
 from fluxcore.handle.service import Method
 from fluxcore.handle.stream import MessageStream
 from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.uri import local_path
 from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
 from fluxcore.modules.connector_local.clients import Client, Clients
-from fluxcore.wire.constants import REQUEST, RESPONSE, ROLE_ALL
+from fluxcore.wire.constants import REQUEST, RESPONSE, ROLE_ALL, USERID_UNKNOWN
 from fluxcore.wire.message import Message, unsendable
 
 _BACKLOG: Final = 128
@@ -31,6 +31,7 @@ class _Connection(MessageStream):
     def __init__(self, connector: "ConnectorLocal") -> None:
         self._connector = connector
         self._client: Client | None = None
+        self._pid = 0
         #: Done when all has been sent and the socket is closed.
         self.over: asyncio.Future[None] = connector.flux.loop.create_future()
         super().__init__(connector.flux.loop, self._arrived, self._gone)
@@ -39,7 +40,10 @@ class _Connection(MessageStream):
         """Let the peer in, or send it the errno that says why not (CONTRACTS A4)."""
         super().connection_made(transport)
         self._connector.connections.add(self)
-        creds = self._connector.authenticate(transport.get_extra_info("socket"))
+        sock = transport.get_extra_info("socket")
+        self._pid = peer_pid(sock)
+        self._connector.connects += 1
+        creds = self._connector.authenticate(sock)
         if creds is None:
             self.write(bytes((errno.EPERM,)))
             self.close()
@@ -68,6 +72,18 @@ class _Connection(MessageStream):
         super().connection_lost(exc)
         self.over.set_result(None)
         self._connector.connections.discard(self)
+
+    def describe(self) -> dict[str, Any]:
+        """The connection's entry in connector-local.stats-get; the backlog is in bytes."""
+        client = self._client
+        return {
+            "uuid": client.uuid if client else "",
+            "userid": client.creds.userid if client else USERID_UNKNOWN,
+            "pid": self._pid,
+            "txcount": client.sent if client else 0,
+            "rxcount": client.got if client else 0,
+            "rxbacklog": self.unsent,
+        }
 
     def _gone(self, _exc: Exception | None) -> None:
         if self._client is not None:
@@ -103,6 +119,7 @@ class ConnectorLocal(Module):
     async def start(self) -> None:
         """Listen."""
         self.connections: set[_Connection] = set()
+        self.connects = 0
         self._policy = AccessPolicy.from_conf(os.getuid(), self.conf)
         core = self.flux.core
         self.clients = Clients(core, _BrokerSubscriptions(self))
@@ -139,6 +156,15 @@ class ConnectorLocal(Module):
     async def configure(self, conf: Mapping[str, Any]) -> None:
         """Take a changed ``[access]`` table; it counts for those who connect from now on."""
         self._policy = AccessPolicy.from_conf(os.getuid(), conf)
+
+    def stats(self) -> dict[str, Any]:
+        """What connector-local.stats-get answers."""
+        clients = [connection.describe() for connection in self.connections]
+        return {
+            "server": {"clients": clients, "connects": self.connects},
+            "allow_guest_user": self._policy.allow_guest_user,
+            "allow_root_owner": self._policy.allow_root_owner,
+        }
 
     async def stop(self) -> None:
         """Stop listening and close every connection; who does not read is not waited for long."""
