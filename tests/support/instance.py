@@ -138,7 +138,7 @@ async def local(
     (by default 0).
     """
     with no_leaks():
-        brokers = _make_brokers(size, tmp_path, topo, dict(setattrs or {}), conf_updates)
+        brokers = make_brokers(size, tmp_path, topo, dict(setattrs or {}), conf_updates)
         tasks = [asyncio.ensure_future(broker.run(signals=False)) for broker in brokers]
         uris = [f"local://{tmp_path}/local-{rank}" for rank in range(size)]
         instance = LocalInstance(brokers, uris, tmp_path)
@@ -150,9 +150,10 @@ async def local(
     assert codes == list(exit_codes or [0] * size)
 
 
-def _make_brokers(
-    size: int, folder: Path, topo: str, setattrs: dict[str, str], conf: Sequence[str]
+def make_brokers(
+    size: int, folder: Path, topo: str, setattrs: dict[str, str], conf: Sequence[str] = ()
 ) -> list[Broker]:
+    """The brokers of an instance, of which none runs yet."""
     topology = Topology.parse(topo, size)
     keys = [KeyPair.generate() for _ in range(size)]
     uuids = [str(uuid.uuid4()) for _ in range(size)]
