@@ -23,7 +23,8 @@ from fluxcore.broker.router import Router
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.logline import parse_line
 from fluxcore.handle.service import Method
-from fluxcore.overlay.peers import Identity, Peers
+from fluxcore.overlay.neighbours import Identity
+from fluxcore.overlay.peers import Peers
 from fluxcore.overlay.topology import Topology
 from fluxcore.wire import constants as c
 from fluxcore.wire import tbon

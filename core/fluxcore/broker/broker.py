@@ -32,8 +32,8 @@ from fluxcore.modules.config import ConfigModule
 from fluxcore.modules.connector_local import ConnectorLocal
 from fluxcore.modules.groups import Groups
 from fluxcore.modules.overlay import OverlayModule
+from fluxcore.overlay.neighbours import Identity
 from fluxcore.overlay.overlay import Overlay
-from fluxcore.overlay.peers import Identity
 from fluxcore.overlay.settings import OverlaySettings
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import request

@@ -82,15 +82,24 @@ class ConfigModule(Module):
     async def _follow(self, first: "asyncio.Future[None]") -> None:
         updates = self.flux.stream("config.get", nodeid=self.rank, flags=UPSTREAM)
         try:
+            await self._change((await anext(updates)).json)
+        except (OSError, StopAsyncIteration) as exc:
+            lost = rpc_error(errno.ENODATA)
+            first.set_exception(exc if isinstance(exc, OSError) else lost)
+            return
+        first.set_result(None)
+        try:
             async for update in updates:
-                await self._change(update.json)
-                if not first.done():
-                    first.set_result(None)
-            raise rpc_error(errno.ENODATA)
+                await self._take_update(update.json)
         except OSError as exc:
-            if first.done():
+            if exc.errno != errno.EHOSTUNREACH:  # that the parent is lost is told by others
                 raise
-            first.set_exception(exc)
+
+    async def _take_update(self, conf: dict[str, Any]) -> None:
+        try:
+            await self._change(conf)
+        except OSError as exc:
+            self.flux.log(LOG_ERR, f"parent update: {exc.strerror}")
 
     async def stop(self) -> None:
         """End the streams of those who watch."""

@@ -9,8 +9,8 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_CRIT
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
 from fluxcore.handle.requests import RequestList
+from fluxcore.overlay.children import Child
 from fluxcore.overlay.overlay import Overlay
-from fluxcore.overlay.peers import Child
 from fluxcore.wire.constants import ROLE_USER
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int, need_str

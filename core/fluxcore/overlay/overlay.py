@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fluxcore.handle.logline import LOG_ERR
-from fluxcore.overlay.peers import Identity, Peers
+from fluxcore.overlay.neighbours import Identity
+from fluxcore.overlay.peers import Peers
 from fluxcore.overlay.sockets import OverlaySockets
 from fluxcore.overlay.topology import Topology
 from fluxcore.wire import constants as c

@@ -167,8 +167,17 @@ class OverlaySockets:
         for _ in range(_BATCH):
             if sock.closed or not int(sock.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 return False
-            take()
+            try:
+                take()
+            except Exception as exc:  # noqa: BLE001 - one message must not hold up the others
+                self._report(exc)
         return True
+
+    def _report(self, exc: Exception) -> None:
+        """A fault of ours in handling a message, for the loop to log."""
+        assert self._loop is not None
+        what = {"message": "a message from the overlay could not be handled", "exception": exc}
+        self._loop.call_exception_handler(what)
 
     def _take_question(self) -> None:
         assert self._auth is not None
