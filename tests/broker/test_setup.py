@@ -63,7 +63,7 @@ def test_attributes_after_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
         "tbon.level": "1",
         "tbon.maxlevel": "2",
         "tbon.descendants": "1",
-        "broker.critical-ranks": "0,1",
+        "broker.critical-ranks": "0-1",
         "broker.quorum": "4",
         "instance-level": "0",
         "jobid-path": "/",

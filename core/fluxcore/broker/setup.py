@@ -16,6 +16,7 @@ from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
 from fluxcore.job.fsd import parse_fsd
 from fluxcore.overlay.settings import OverlaySettings
 from fluxcore.resource.hostlist import Hostlist
+from fluxcore.resource.idset import IdSet
 
 _SHELLS = ("bash", "zsh", "csh", "tcsh", "ksh", "sh", "dash", "fish")
 
@@ -59,8 +60,7 @@ def boot_attributes(attrs: Attributes, boot: BootInfo) -> None:
     attrs.set("tbon.level", topology.level(boot.rank))
     attrs.set("tbon.maxlevel", topology.max_level)
     attrs.set("tbon.descendants", topology.descendants(boot.rank))
-    critical = ",".join(str(rank) for rank in topology.internal_ranks())
-    attrs.setdefault("broker.critical-ranks", critical)
+    attrs.setdefault("broker.critical-ranks", IdSet(topology.internal_ranks()).encode())
     for name, value in boot.attrs.items():
         attrs.set(name, value)
     attrs.setdefault("instance-level", 0)

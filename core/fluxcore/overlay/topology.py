@@ -7,31 +7,56 @@ from typing import Any, Final
 
 from fluxcore.handle.errors import rpc_error
 
+#: What a router of a mincrit tree has below it at most, unless told how many routers to have.
+_MINCRIT_FANOUT: Final = 1024
+
+
+def _number(scheme: str, arg: str) -> int:
+    """The K of ``scheme:K``.
+
+    :raises OSError: EINVAL: it is no number, or a negative one
+    """
+    if not (arg.isascii() and arg.isdigit()):
+        raise rpc_error(errno.EINVAL, f"{scheme} k value must be an integer >= 0")
+    return int(arg)
+
 
 def _kary(arg: str, size: int) -> list[int]:
-    try:
-        fanout = int(arg)
-    except ValueError:
-        fanout = -1
-    if fanout < 0:
-        raise rpc_error(errno.EINVAL, "kary k value must be an integer >= 0")
+    fanout = _number("kary", arg or "32")
     if fanout == 0:
         return [0] * size
     return [(rank - 1) // fanout for rank in range(size)]
 
 
+def _mincrit(arg: str, size: int) -> list[int]:
+    """As few brokers in between as there can be: the root, K routers below it, then leaves."""
+    routers = _number("mincrit", arg) if arg else _enough_routers(size)
+    if routers == 0:
+        return [0] * size
+    return [(rank - routers - 1) % routers + 1 if rank > routers else 0 for rank in range(size)]
+
+
+def _enough_routers(size: int) -> int:
+    if size <= _MINCRIT_FANOUT + 1:
+        return 0
+    routers = 2
+    while size - 1 - routers > routers * _MINCRIT_FANOUT:
+        routers += 1
+    return routers
+
+
 def _binomial(arg: str, size: int) -> list[int]:
     if arg:
         raise rpc_error(errno.EINVAL, f"unknown binomial topology directive: '{arg}'")
-    # A rank's parent lacks its highest bit, so that the root's children are the powers of two.
-    return [rank - (1 << (rank.bit_length() - 1)) if rank else 0 for rank in range(size)]
+    # A rank's parent lacks its lowest bit, so that the root's children are the powers of two.
+    return [rank & (rank - 1) if rank else 0 for rank in range(size)]
 
 
 _SCHEMES: Final[dict[str, Callable[[str, int], list[int]]]] = {
     "kary": _kary,
+    "mincrit": _mincrit,
     "binomial": _binomial,
 }
-_DEFAULT_ARG: Final = {"kary": "32"}
 
 
 class Topology:
@@ -44,7 +69,7 @@ class Topology:
 
     @classmethod
     def parse(cls, uri: str, size: int) -> "Topology":
-        """The tree that the attribute tbon.topo names: ``kary:K`` or ``binomial``.
+        """The tree that the attribute tbon.topo names: ``kary:K``, ``mincrit:K``, ``binomial``.
 
         :raises OSError: EINVAL, saying what is wrong
         """
@@ -52,7 +77,7 @@ class Topology:
         make = _SCHEMES.get(scheme)
         if make is None:
             raise rpc_error(errno.EINVAL, f"unknown topology scheme '{scheme}'")
-        return cls(make(arg or _DEFAULT_ARG.get(scheme, ""), size))
+        return cls(make(arg, size))
 
     @cached_property
     def _children(self) -> list[list[int]]:
