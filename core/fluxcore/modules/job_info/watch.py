@@ -213,6 +213,7 @@ class GuestWatch(Watch):
         live: bool = True,
     ) -> None:
         self._events = KvsEvents(self._flux, namespace, key, flags, on_data, self._ended, live=live)
+        self._events.start()
 
     def _ended(self, error: OSError) -> None:
         if self._state == "live" and error.errno == errno.ENOTSUP:
