@@ -1,7 +1,7 @@
-"""The records of a running job, on their way into its KVS namespace (RFC 16, RFC 24).
+"""The records of a running job, on their way into the KVS (RFC 16, RFC 24).
 
-Lines are gathered by key and committed together: all that happens to a job within a few
-milliseconds is one commit, and all that happens to a short job at its end, too.
+Lines are gathered by key and committed together: all that happens to a job within some
+milliseconds is one commit, and all that happens to a short job is one, too.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,7 @@ from typing import Any, Final
 import orjson
 
 from fluxcore.kvs import ops
-from fluxcore.kvs.blobref import HashType, blobref
-from fluxcore.kvs.treeobj import encode, make_dir, make_dirref, make_val
+from fluxcore.kvs.treeobj import Treeobj, make_dir, make_val
 
 EXEC: Final = "exec.eventlog"
 OUTPUT: Final = "output"
@@ -44,18 +43,17 @@ class GuestLog:
         self._lines.setdefault(key, []).append(event_line(now, name, context))
 
     def take(self) -> list[ops.Op]:
-        """The operations that commit what is there, which is then there no more."""
+        """The operations that append what is there, which is then there no more."""
+        return [ops.append(key, value) for key, value in self._take().items()]
+
+    def take_tree(self) -> Treeobj:
+        """The directory that what is there makes, if that is all there has ever been."""
+        tree: dict[str, Treeobj] = {}
+        for key, value in self._take().items():
+            folder, dot, name = key.rpartition(".")
+            tree[folder or name] = make_dir({name: make_val(value)}) if dot else make_val(value)
+        return make_dir(tree)
+
+    def _take(self) -> dict[str, bytes]:
         lines, self._lines = self._lines, {}
-        return [ops.append(key, b"".join(parts)) for key, parts in lines.items()]
-
-
-def first_root(now: float, kind: HashType) -> tuple[str, list[bytes]]:
-    """The root that a job's namespace begins with, and the blobs that it is made of.
-
-    It holds the exec eventlog with its first event. To store two blobs and name the root costs a
-    fraction of committing to an empty namespace.
-    """
-    eventlog = make_val(event_line(now, "init"))
-    folder = encode(make_dir({"eventlog": eventlog}))
-    root = encode(make_dir({"exec": make_dirref(blobref(folder, kind))}))
-    return blobref(root, kind), [folder, root]
+        return {key: b"".join(parts) for key, parts in lines.items()}

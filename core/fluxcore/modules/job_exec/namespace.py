@@ -1,8 +1,9 @@
 """A job's KVS namespace: made, written to, and at the end kept in the primary one (RFC 16, D20).
 
-The commits of a job are few: what it is made with is no commit at all (see
-:func:`~fluxcore.modules.job_exec.guest.first_root`), its records are gathered, and the operations
-of all jobs on the primary namespace are one commit a loop turn.
+Most jobs are short, and what they write into the KVS is most of what they cost. So records wait a
+moment, in which a short job ends: its records then go into the primary namespace at once, where
+they belong in the end, and its own has only been there for its tasks. Operations of all jobs on
+the primary namespace are one commit a loop turn.
 """
 
 import asyncio
@@ -16,15 +17,14 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
 from fluxcore.job.jobid import f58, kvs_key
 from fluxcore.kvs import ops
-from fluxcore.kvs.blobref import HashType
+from fluxcore.kvs.blobref import HashType, blobref
 from fluxcore.kvs.key import PRIMARY
-from fluxcore.kvs.treeobj import make_dirref
-from fluxcore.modules.job_exec.guest import first_root
+from fluxcore.kvs.treeobj import Treeobj, encode, make_dir, make_dirref
 from fluxcore.modules.job_exec.records import Records
 from fluxcore.wire.message import Message
 
 #: Seconds for which records are gathered; so many more for each job that runs, up to a limit.
-_DELAY: Final = 0.02
+_DELAY: Final = 0.04
 _DELAY_EACH: Final = 0.002
 _DELAY_MAX: Final = 0.5
 
@@ -50,10 +50,9 @@ class PrimaryWriter:
     def _commit(self) -> None:
         batch, self._ops = self._ops, []
         then, self._then = self._then, []
-        if not self._flux.connected:
-            return
-        payload = {"namespace": PRIMARY, "flags": 0, "ops": batch}
-        self._flux.rpc("kvs.commit", payload).then(partial(self._done, then))
+        if self._flux.connected:
+            payload = {"namespace": PRIMARY, "flags": 0, "ops": batch}
+            self._flux.rpc("kvs.commit", payload).then(partial(self._done, then))
 
     def _done(self, then: list[Then], answer: Message) -> None:
         error = _error(answer)
@@ -62,30 +61,36 @@ class PrimaryWriter:
 
 
 class Flusher:
-    """Has guests commit what they have gathered, all at the same time."""
+    """Has guests commit what they have gathered, each some time after its first record."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._dirty: dict[Guest, None] = {}
+        self._due: dict[Guest, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         #: How many jobs run.
         self.active = 0
 
     def touch(self, guest: "Guest") -> None:
         """``guest`` has something to commit."""
-        self._dirty[guest] = None
+        if guest in self._due:
+            return
+        delay = min(_DELAY + _DELAY_EACH * self.active, _DELAY_MAX)
+        self._due[guest] = self._loop.time() + delay
         if self._timer is None:
-            delay = min(_DELAY + _DELAY_EACH * self.active, _DELAY_MAX)
             self._timer = self._loop.call_later(delay, self._flush)
 
     def forget(self, guest: "Guest") -> None:
         """``guest`` commits by itself."""
-        self._dirty.pop(guest, None)
+        self._due.pop(guest, None)
 
     def _flush(self) -> None:
         self._timer = None
-        dirty, self._dirty = self._dirty, {}
-        for guest in dirty:
+        now = self._loop.time()
+        for guest, due in list(self._due.items()):
+            if due > now:  # and so are nearly all that follow
+                self._timer = self._loop.call_at(due, self._flush)
+                return
+            del self._due[guest]
             guest.flush()
 
     def close(self) -> None:
@@ -115,47 +120,29 @@ class Guest:
         self._written = written
         self._key = kvs_key(jobid, "guest")
         self._exists = False
+        self._linked = False
         self._busy = False
-        self._rootref: str | None = None
+        #: Its root as last known.
+        self._rootref = ""
         self._closing: Callable[[], None] | None = None
 
     # -- the beginning ---------------------------------------------------------------------
 
-    def create(self, now: float, userid: int, kind: HashType, then: Then) -> None:
-        """Make the namespace, with the first event in it, and link it to the job."""
-        rootref, blobs = first_root(now, kind)
-        for blob in blobs:
-            self._flux.rpc("content.store", blob).then(self._stored)
-        self._make(rootref, userid, then)
+    def create(self, userid: int, kind: HashType, then: Then) -> None:
+        """Make the namespace, empty."""
+        self.recreate(blobref(encode(make_dir()), kind), userid, then)
 
     def recreate(self, rootref: str, userid: int, then: Then) -> None:
-        """Make the namespace of a job that ran before a restart anew, from what was kept."""
-        self._make(rootref, userid, then)
-
-    def _make(self, rootref: str, userid: int, then: Then) -> None:
-        self._exists = True
+        """Make the namespace with the content that a job had before a restart."""
+        self._exists, self._rootref = True, rootref
         payload = {"namespace": self.name, "rootref": rootref, "owner": userid, "flags": 0}
-        self._flux.rpc("kvs.namespace-create", payload).then(lambda answer: then(_error(answer)))
-        self._primary.put(ops.symlink(self._key, ".", self.name), self._linked)
+        self._flux.rpc("kvs.namespace-create", payload).then(partial(self._made, then))
 
     def _made(self, then: Then, answer: Message) -> None:
         error = _error(answer)
         if error is not None and error.errno != errno.EEXIST:
             self._exists = False
         then(error)
-
-    def _stored(self, answer: Message) -> None:
-        if answer.errnum:
-            self._complain("content.store", answer)
-
-    def _linked(self, error: OSError | None) -> None:
-        if error is not None:
-            self._flux.log(LOG_ERR, f"{f58(self._id)}: link {self.name}: {error.strerror}")
-
-    def _complain(self, what: str, answer: Message) -> None:
-        error = _error(answer)
-        assert error is not None
-        self._flux.log(LOG_ERR, f"{f58(self._id)}: {what}: {error.strerror}")
 
     # -- records ---------------------------------------------------------------------------
 
@@ -168,6 +155,9 @@ class Guest:
         """Commit what has been gathered, once the commit before has been answered."""
         if self._busy or not self._exists or not self._flux.connected:
             return
+        if not self._linked:
+            self._linked = True
+            self._put_primary(ops.symlink(self._key, ".", self.name), self._ignore)
         taken = self._records.take_credits()
         payload = {"namespace": self.name, "flags": 0, "ops": self._records.log.take()}
         self._busy = True
@@ -176,44 +166,69 @@ class Guest:
     def _committed(self, taken: dict[int, int], answer: Message) -> None:
         self._busy = False
         if answer.errnum:
-            self._rootref = None
-            self._complain(f"commit to {self.name}", answer)
+            self._rootref = ""
+            self._complain(f"commit to {self.name}", _error(answer))
         else:
             self._rootref = answer.json["rootref"]
         if taken:
             self._written(taken)
-        if self._records.log:
-            if self._closing is not None:
-                self.flush()
-            else:
-                self._flusher.touch(self)
-        elif self._closing is not None:
-            self._graft()
+        if self._closing is not None:
+            self._close()
+        else:
+            self.touch()
+
+    def _put_primary(self, op: ops.Op, then: Callable[[], None]) -> None:
+        def done(error: OSError | None) -> None:
+            if error is not None:
+                self._complain(f"commit {self._key}", error)
+            then()
+
+        self._primary.put(op, done)
+
+    def _ignore(self) -> None:
+        """Nobody waits for the link."""
+
+    def _complain(self, what: str, error: OSError | None) -> None:
+        text = error.strerror if error is not None else ""
+        self._flux.log(LOG_ERR, f"{f58(self._id)}: {what}: {text}")
 
     # -- the end ---------------------------------------------------------------------------
 
     def close(self, then: Callable[[], None]) -> None:
-        """Commit the rest, keep all in the primary namespace, remove this one, call ``then``."""
+        """Keep all in the primary namespace, remove this one, call ``then``."""
         self._closing = then
         self._flusher.forget(self)
         if not self._exists:
             then()
         elif not self._busy:
+            self._close()
+
+    def _close(self) -> None:
+        if not self._linked:
+            # Nothing of ours is in the namespace; perhaps the tasks have put something there.
+            payload = {"namespace": self.name}
+            self._flux.rpc("kvs.getroot", payload).then(self._looked_at)
+        elif self._records.log:
+            self.flush()
+        else:
+            self._keep(make_dirref(self._rootref) if self._rootref else None)
+
+    def _looked_at(self, answer: Message) -> None:
+        if not answer.errnum and answer.json["rootref"] == self._rootref:
+            self._keep(self._records.log.take_tree())
+        else:
             self.flush()
 
-    def _graft(self) -> None:
-        if self._rootref is None:  # somebody has removed it
-            self._grafted(None)
-            return
-        self._primary.put(ops.put_treeobj(self._key, make_dirref(self._rootref)), self._grafted)
-
-    def _grafted(self, error: OSError | None) -> None:
-        then = self._closing
-        if error is not None:
-            self._flux.log(LOG_ERR, f"{f58(self._id)}: keep {self.name}: {error.strerror}")
+    def _keep(self, tree: Treeobj | None) -> None:
+        if tree is None:  # somebody has removed it
+            self._kept()
         else:
-            self._flux.notify("kvs.namespace-remove", {"namespace": self.name})
+            self._put_primary(ops.put_treeobj(self._key, tree), self._kept)
+
+    def _kept(self) -> None:
+        then = self._closing
         assert then is not None
+        self._flux.notify("kvs.namespace-remove", {"namespace": self.name})
         then()
 
     async def keep(self) -> None:

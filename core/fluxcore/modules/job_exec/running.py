@@ -73,8 +73,8 @@ class RunningJob:
 
     def create(self) -> None:
         """Make the job's namespace."""
-        guest = self.make_guest()
-        guest.create(time.time(), self.start.userid, self._around.hash, self._made)
+        self.job.records.event(time.time(), "init")
+        self.make_guest().create(self.start.userid, self._around.hash, self._made)
 
     def _made(self, error: OSError | None) -> None:
         if error is not None:

@@ -35,6 +35,9 @@ from fluxcore.wire.message import Message
 
 _EVENTLOG: Final = "eventlog"
 
+#: Logs that every job has from its beginning, but not from its first millisecond.
+_SOON: Final = ("exec.eventlog",)
+
 State = Literal["checking", "waiting", "live", "kept", "over"]
 
 #: The way of a guest's log.
@@ -197,7 +200,8 @@ class GuestWatch(Watch):
             key = kvs_key(self._id, _EVENTLOG)
             self._watch(PRIMARY, key, 0, self._waited)
         elif self._state == "live":
-            self._watch(f"job-{self._id}", self._path, self._flags, self._live_data)
+            flags = self._flags | (WAITCREATE if self._path in _SOON else 0)
+            self._watch(f"job-{self._id}", self._path, flags, self._live_data)
         else:
             key = kvs_key(self._id, f"guest.{self._path}")
             flags = self._flags & ~WAITCREATE
