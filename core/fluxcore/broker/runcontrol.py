@@ -73,7 +73,7 @@ class RunControl:
         self._rank = rank
         self._actions = actions
         self._machine = StateMachine()
-        self._events: deque[str] = deque()
+        self._events: deque[tuple[str, int]] = deque()
         self._parent: State | None = State.LOAD_BUILTINS
         self._quorum = Quorum(flux, attrs, size, self.post, lambda: self.state)
         self._script: asyncio.Task[None] | None = None
@@ -111,18 +111,20 @@ class RunControl:
 
         :param error: something has failed, and the exit code is to say so
         """
-        if error:
-            self.exit_code = 1
-        self._events.append(event)
+        self._post(event, 1 if error else 0)
+
+    def _post(self, event: str, code: int) -> None:
+        self._events.append((event, code))
         self._flux.loop.call_soon(self._process)
 
     def _process(self) -> None:
-        event = self._events.popleft()
+        event, code = self._events.popleft()
         before = self.state
         after = self._machine.post(event)
         if after is None:
             self._flux.log(LOG_DEBUG, f"{event}: ignored in {before.label}")
             return
+        self.exit_code = self.exit_code or code
         if after is before:
             return
         now = time.monotonic()
@@ -147,9 +149,12 @@ class RunControl:
         return self._flux.task(run(), self.state.label)
 
     def _failed(self, event: str, code: int = 1) -> None:
-        """Post the event of a failure, which the exit code tells of unless an earlier one does."""
-        self.exit_code = self.exit_code or code
-        self.post(event)
+        """Post the event of a failure.
+
+        The exit code tells of it unless an earlier one does, and only if the event is not ignored:
+        a parent that goes down just after this broker has followed it into RUN is no failure.
+        """
+        self._post(event, code)
 
     # -- on the way up ---------------------------------------------------------------------
 
