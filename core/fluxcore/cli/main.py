@@ -142,3 +142,7 @@ def _die(name: str) -> int:
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
     return 128 + signum
+
+
+if __name__ == "__main__":
+    sys.exit(main())
