@@ -287,7 +287,7 @@ class FluxTop(App[None]):
 
     def on_command_line_entered(self, event: "CommandLine.Entered") -> None:
         """Carry out what was typed."""
-        self.dashboard.pane.body.focus()
+        self.dashboard.go(self.dashboard.current)
         word, _, argument = event.line.partition(" ")
         if not word:
             return

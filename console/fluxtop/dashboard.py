@@ -72,8 +72,15 @@ class Dashboard(Vertical):
             self.opened = pane
         self.current = pane
         self.settle()
-        self.call_after_refresh(target.body.focus)
+        self._focus(target.body)
         return target
+
+    def _focus(self, widget: Widget) -> None:
+        """Give ``widget`` the focus now: the next key is for it, however soon it comes."""
+        if widget.is_attached:
+            self.screen.set_focus(widget, scroll_visible=False)
+        else:
+            self.call_after_refresh(widget.focus, False)
 
     def entered(self, pane: Pane) -> None:
         """The focus has come into ``pane``, however."""

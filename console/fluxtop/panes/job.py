@@ -15,7 +15,7 @@ from fluxtop.data.jobs_model import advance
 from fluxtop.data.output_model import OutputModel
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-from fluxtop.panes.jobs import cancel
+from fluxtop.panes.jobs import ask_cancel
 from fluxtop.panes.pane import Pane
 from fluxtop.present.events import event_line
 from fluxtop.present.job import summary
@@ -220,7 +220,7 @@ class JobPane(Pane):
     def action_job_cancel(self) -> None:
         """Cancel it."""
         if self._jobid is not None:
-            self.run_worker(cancel(self, self._jobid, self._job.name))
+            ask_cancel(self, self._jobid, self._job.name)
 
     def action_job_copy(self) -> None:
         """Copy its id."""

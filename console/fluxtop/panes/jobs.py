@@ -16,6 +16,7 @@ class JobsPane(Pane):
     """Jobs as they come, run and end; one opens in the Job pane."""
 
     ID = "jobs"
+    EMPTY = "no jobs: n writes a jobspec"
     BINDINGS = bindings("jobs")
 
     class JobOpened(Message):
@@ -50,7 +51,7 @@ class JobsPane(Pane):
 
     def _take(self, message: JobsMessage) -> None:
         self._model.apply(message)
-        self._table.say("no jobs: n writes a jobspec")
+        self._table.say(self.EMPTY)
         self._table.update()
         self.refresh_subtitle()
 
@@ -99,7 +100,7 @@ class JobsPane(Pane):
         """Cancel the job."""
         job = self._table.row
         if job is not None:
-            self.run_worker(cancel(self, job.id, job.name))
+            ask_cancel(self, job.id, job.name)
 
     def action_jobs_active(self) -> None:
         """Show active jobs only, or all."""
@@ -124,7 +125,7 @@ class JobsPane(Pane):
             self.notify(f"copied {text}", markup=False)
 
 
-async def cancel(pane: Pane, job: int, name: str) -> None:
+def ask_cancel(pane: Pane, job: int, name: str) -> None:
     """Ask whether to cancel a job, and do so."""
     text = present.short_id(job, pane.desk.glyphs)
     question = Question(
@@ -132,5 +133,4 @@ async def cancel(pane: Pane, job: int, name: str) -> None:
         build=lambda _typed: CancelJob(job),
         doing="cancelling",
     )
-    if await pane.ask(question) is not None:
-        pane.notify(f"{text} is cancelled", markup=False)
+    pane.ask(question, f"{text} is cancelled")

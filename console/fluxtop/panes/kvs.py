@@ -16,6 +16,7 @@ class KvsPane(Pane):
     """Directories, unfolded as they are looked into; a key opens in the Value pane."""
 
     ID = "kvs"
+    EMPTY = "nothing here"
     BINDINGS = bindings("kvs")
 
     class KeyOpened(Message):
@@ -50,7 +51,7 @@ class KvsPane(Pane):
     def _take(self, message: KvsMessage) -> None:
         if isinstance(message, Listing):
             if self._model.apply(message):
-                self._table.say("nothing here")
+                self._table.say(self.EMPTY)
                 self._table.update(self._model.rows)
         else:
             self._root = message

@@ -16,6 +16,7 @@ class LogPane(Pane):
     """Log lines as they come; a pause keeps the place while they do."""
 
     ID = "log"
+    EMPTY = "no lines yet"
     BINDINGS = bindings("log")
 
     def __init__(self, desk: Desk) -> None:
@@ -30,7 +31,7 @@ class LogPane(Pane):
         )
         self._table.tail = True
         super().__init__(desk, self._table)
-        self._table.say("no lines yet")
+        self._table.say(self.EMPTY)
 
     # -- following -------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class ModulesPane(Pane):
         self._asked = desk.now
         self._order = 0
         self._brokers = 1
+        #: Where the broker of each rank looks for modules; None while that is not known.
+        self._search_paths: dict[int, str | None] = {}
         #: The arguments that modules were loaded with here; a reload offers them again.
         self._arguments: dict[tuple[int, str], str] = {}
         self._table: Table[ModuleRow] = Table(
@@ -56,6 +58,9 @@ class ModulesPane(Pane):
         self.follow("modules", ModulesOf(self.desk.chosen_rank), self._take)
 
     def _take(self, modules: ModuleList) -> None:
+        if modules.rank not in self._search_paths:
+            self._search_paths[modules.rank] = None
+            self.run_worker(self._read_search_path(modules.rank))
         before = {replace(row, idle=0) for row in self._rows.everything()}
         self._asked = self.desk.now
         self._rows.replace(modules.rows)
@@ -147,12 +152,20 @@ class ModulesPane(Pane):
 
     def action_modules_reload(self) -> None:
         """Reload the module under the cursor."""
-        row = self._table.row
-        if row is not None:
-            self.run_worker(self._reload(row, self.desk.chosen_rank))
+        row, rank = self._table.row, self.desk.chosen_rank
+        if row is None:
+            return
+        if self._search_paths.get(rank) is not None:
+            self._ask_reload(row, rank)
+        else:
+            self.run_worker(self._reload(row, rank))
 
     async def _reload(self, row: ModuleRow, rank: int) -> None:
-        target = await self._target(row, rank)
+        await self._read_search_path(rank)
+        self._ask_reload(row, rank)
+
+    def _ask_reload(self, row: ModuleRow, rank: int) -> None:
+        target = reload_target(row, self._search_paths.get(rank) or "")
         key = (rank, row.name)
 
         def build(typed: Mapping[str, str]) -> ReloadModule:
@@ -167,21 +180,20 @@ class ModulesPane(Pane):
             fields=(Field("args", "Arguments", self._arguments.get(key, "")),),
             type_name=row.name if row.name in VITAL else "",
         )
-        await self._ask(question, f"{row.name} is reloaded on rank {rank}")
+        self.ask(question, f"{row.name} is reloaded on rank {rank}")
 
-    async def _target(self, row: ModuleRow, rank: int) -> str:
-        """What to load ``row`` by; its path if the broker does not say where it looks."""
+    async def _read_search_path(self, rank: int) -> None:
+        """Ask where a broker looks for modules; one that does not say is asked again."""
         try:
-            return reload_target(row, await self.desk.source.call(SearchPath(rank)))
-        except OSError:
-            return reload_target(row, "")
+            self._search_paths[rank] = await self.desk.source.call(SearchPath(rank))
+        except OSError as exc:
+            self.log.warning(f"rank {rank} does not say where it looks for modules: {exc}")
 
     def action_modules_load(self, line: str = "") -> None:
         """Load a module."""
         path, _, args = line.partition(" ")
-        self.run_worker(self._load(path, args, self.desk.chosen_rank))
+        rank = self.desk.chosen_rank
 
-    async def _load(self, path: str, args: str, rank: int) -> None:
         def build(typed: Mapping[str, str]) -> LoadModule:
             return LoadModule(rank, typed["path"], arguments(typed["args"]))
 
@@ -194,22 +206,21 @@ class ModulesPane(Pane):
                 Field("args", "Arguments", args),
             ),
         )
-        await self._ask(question, f"loaded on rank {rank}")
+        self.ask(question, f"loaded on rank {rank}")
 
     def action_modules_remove(self) -> None:
         """Remove the module under the cursor."""
-        row = self._table.row
-        if row is not None:
-            self.run_worker(self._remove(row, self.desk.chosen_rank))
-
-    async def _remove(self, row: ModuleRow, rank: int) -> None:
+        row, rank = self._table.row, self.desk.chosen_rank
+        if row is None:
+            return
+        name = row.name
         question = Question(
-            title=f"Remove {row.name} from rank {rank}",
-            build=lambda _typed: RemoveModule(rank, row.name),
-            doing=f"removing {row.name}",
-            type_name=row.name if row.name in VITAL else "",
+            title=f"Remove {name} from rank {rank}",
+            build=lambda _typed: RemoveModule(rank, name),
+            doing=f"removing {name}",
+            type_name=name if name in VITAL else "",
         )
-        await self._ask(question, f"{row.name} is removed from rank {rank}")
+        self.ask(question, f"{name} is removed from rank {rank}")
 
     def action_modules_stats(self) -> None:
         """Show the statistics of the module under the cursor."""
@@ -243,10 +254,9 @@ class ModulesPane(Pane):
             doing="setting",
             fields=(Field("flags", "Flags, a number", f"{flags:#x}", required=True),),
         )
-        await self._ask(question, f"{name}: debug flags are set")
+        self.ask(question, f"{name}: debug flags are set")
 
-    async def _ask(self, question: Question, done: str) -> None:
-        if await self.ask(question) is not None:
-            self.notify(done, markup=False)
-            if self.on_screen:
-                self.start()
+    def changed(self) -> None:
+        """Ask at once what is loaded now."""
+        if self.on_screen:
+            self.start()

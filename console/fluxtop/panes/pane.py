@@ -14,6 +14,7 @@ from fluxtop.data.source import Subject, Watch
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.modals.question import Question
+from fluxtop.widgets.table import Table
 
 if TYPE_CHECKING:
     from fluxtop.widgets.filter_bar import FilterBar
@@ -31,6 +32,8 @@ class Pane(Vertical):
     """
 
     ID: ClassVar[str]
+    #: What is said where rows would be when there are none.
+    EMPTY: ClassVar[str] = ""
 
     class ArgumentAsked(Message):
         """An action needs an argument: a command line that begins so is to be completed."""
@@ -147,7 +150,8 @@ class Pane(Vertical):
 
             self._filter = FilterBar()
             self.mount(self._filter)
-        self._filter.ask()
+        self._filter.display = True
+        self.screen.set_focus(self._filter)
 
     def clear_filter(self) -> bool:
         """Take the filter away; False if there is none."""
@@ -164,17 +168,27 @@ class Pane(Vertical):
         """Filter by what is typed."""
         event.stop()
         self.filter(event.text)
+        if isinstance(self.body, Table):
+            self.body.say("nothing matches" if event.text else self.EMPTY)
         self.refresh_subtitle()
         if event.done:
-            self.body.focus()
+            self.screen.set_focus(self.body, scroll_visible=False)
 
     # -- actions ---------------------------------------------------------------------------
 
-    async def ask(self, question: Question) -> object:
-        """Ask a question and do what it is about; the result, or None if nothing was done."""
+    def ask(self, question: Question, done: str) -> None:
+        """Ask a question and do what it is about; say ``done`` when it is."""
         from fluxtop.modals.operation import OperationModal
 
-        return await self.app.push_screen_wait(OperationModal(self.desk, question))
+        def tell(result: object) -> None:
+            if result is not None:
+                self.notify(done, markup=False)
+                self.changed()
+
+        self.app.push_screen(OperationModal(self.desk, question), tell)
+
+    def changed(self) -> None:
+        """Something was done that may have changed what is shown."""
 
     def context(self) -> Context:
         """What actions here can count on."""

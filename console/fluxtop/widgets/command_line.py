@@ -34,7 +34,7 @@ class CommandLine(Input):
         """Show the line and type into it, after what is ``begun``."""
         self.value = begun
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
         self.cursor_position = len(begun)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -23,12 +23,6 @@ class FilterBar(Input):
     def __init__(self) -> None:
         super().__init__(placeholder="filter", compact=True)
         self.cursor_blink = False
-        self.display = False
-
-    def ask(self) -> None:
-        """Show the line and type into it."""
-        self.display = True
-        self.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter by what is typed so far."""

@@ -1,6 +1,6 @@
 """A small instance in a script: what every pane shows in these tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,6 +197,13 @@ def tell(source: ScriptedSource) -> ScriptedSource:
 @pytest.fixture
 def source() -> ScriptedSource:
     return tell(ScriptedSource("local:///run/flux/local"))
+
+
+@pytest.fixture
+def changes(source) -> Callable[[], list[object]]:
+    """The operations asked for that change something."""
+    reads = (SearchPath, JobDocument)
+    return lambda: [call for call in source.calls if not isinstance(call, reads)]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ async def test_a_lost_connection_keeps_the_data_and_says_since_when(pilot, sourc
     await see(pilot, "● connected")
 
 
-async def test_actions_that_need_the_connection_are_gone_while_it_is(pilot, source, see):
+async def test_actions_that_need_the_connection_are_gone_while_it_is(pilot, source, see, changes):
     await pilot.press("2")
     await see(pilot, "R Reload")
     source.move(Cause.LOST, NOW, GONE)
@@ -47,7 +47,7 @@ async def test_actions_that_need_the_connection_are_gone_while_it_is(pilot, sour
     assert "R Reload" not in screen
     await pilot.press("R")
     await pilot.pause()
-    assert source.calls == []
+    assert changes() == []
 
 
 async def test_another_instance_is_shown_from_nothing(pilot, source, see, until):
@@ -150,7 +150,7 @@ async def test_the_theme_is_changed_and_a_wrong_name_told(pilot, see):
     await see(pilot, "no theme nosuch; there are fluxtop-dark, fluxtop-light")
 
 
-async def test_a_read_only_console_changes_nothing(make_app, source, see):
+async def test_a_read_only_console_changes_nothing(make_app, source, see, changes):
     async with make_app(source, read_only=True).run_test(size=(120, 40)) as pilot:
         await see(pilot, "read-only", "rank 0, 10 modules")
         await pilot.press("2")
@@ -162,7 +162,7 @@ async def test_a_read_only_console_changes_nothing(make_app, source, see):
         await pilot.press("colon", *"load x", "enter")
         await pilot.pause()
         assert len(pilot.app.screen_stack) == 1
-        assert source.calls == []
+        assert changes() == []
 
 
 async def test_keys_are_the_users(make_app, source, see):

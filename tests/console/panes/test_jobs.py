@@ -70,13 +70,13 @@ async def test_output_is_followed_once_the_job_starts(pilot, source, see, until)
     await until(pilot, lambda: OutputWatch(waiting) in source.watched)
 
 
-async def test_a_cancel_asks_first(pilot, source, see):
+async def test_a_cancel_asks_first(pilot, source, see, changes):
     await pilot.press("4", "X")
     await see(pilot, "$ flux cancel ƒ73Kca1XV")
-    assert source.calls == []
+    assert changes() == []
     await pilot.press("enter")
     await see(pilot, "ƒ73Kca1XV is cancelled")
-    assert source.calls == [CancelJob(TRAIN)]
+    assert changes() == [CancelJob(TRAIN)]
 
 
 async def test_a_cancel_that_comes_too_late_says_so(pilot, source, see):
