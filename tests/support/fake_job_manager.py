@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -13,61 +13,10 @@ from fluxcore.job.jobid import kvs_key
 from fluxcore.kvs import ops
 from fluxcore.kvs.treeobj import val_bytes
 from fluxcore.wire.message import Message, request
+from support.jobspecs import make_jobspec, make_r
 from support.wired import OWNER, Wired
 
 MODULES = ("content", "kvs", "kvs-watch")
-
-
-def make_jobspec(
-    *command: str,
-    tasks: int = 1,
-    nodes: int = 0,
-    environment: Mapping[str, str] | None = None,
-    duration: float = 0.0,
-    system: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """A jobspec of ``tasks`` tasks, each with a core; ``options`` are the shell's."""
-    per_node = tasks // max(nodes, 1)
-    slot = {
-        "type": "slot",
-        "count": per_node,
-        "with": [{"type": "core", "count": 1}],
-        "label": "task",
-    }
-    resources = [{"type": "node", "count": nodes, "with": [slot]}] if nodes else [slot]
-    return {
-        "version": 1,
-        "resources": resources,
-        "tasks": [{"command": list(command), "slot": "task", "count": {"per_slot": 1}}],
-        "attributes": {
-            "system": {
-                "duration": duration,
-                "cwd": "/tmp",
-                "environment": {"PATH": "/usr/bin:/bin", **(environment or {})},
-                "shell": {
-                    "options": {name.replace("_", "-"): value for name, value in options.items()}
-                },
-                **(system or {}),
-            }
-        },
-    }
-
-
-def make_r(
-    ranks: Sequence[int], cores: int = 1, starttime: float = 0.0, expiration: float = 0.0
-) -> dict[str, Any]:
-    """An R of ``cores`` cores on each of ``ranks``."""
-    ids = ",".join(map(str, range(cores)))
-    return {
-        "version": 1,
-        "execution": {
-            "R_lite": [{"rank": str(rank), "children": {"core": ids}} for rank in ranks],
-            "starttime": starttime,
-            "expiration": expiration,
-            "nodelist": [f"host{rank}" for rank in ranks],
-        },
-    }
 
 
 class Job:
@@ -195,10 +144,10 @@ class FakeJobManager:
 
     async def run(self, *command: str, ranks: Sequence[int] = (0,), **how: Any) -> Job:
         """Run a command to its end."""
-        tasks = how.get("tasks", 1)
         if len(ranks) > 1:
             how.setdefault("nodes", len(ranks))
-        cores = max(tasks // len(ranks), 1)
+            how.setdefault("tasks", len(ranks))
+        cores = -(-how.get("tasks", 1) // len(ranks))
         job = await self.start(make_jobspec(*command, **how), make_r(ranks, cores))
         await job.over()
         return job

@@ -44,9 +44,15 @@ class OutputStream:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            return [encode_data(stream, rank, line) for line in data.splitlines(keepends=True)]
+            return [encode_data(stream, rank, line) for line in _split(data)]
         *lines, last = text.split("\n")
         contexts = [{"stream": stream, "rank": rank, "data": line + "\n"} for line in lines]
         if last:
             contexts.append({"stream": stream, "rank": rank, "data": last})
         return contexts
+
+
+def _split(data: bytes) -> list[bytes]:
+    """The lines of ``data`` with their newlines, and what is behind the last one."""
+    *lines, last = data.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])

@@ -19,6 +19,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,6 +87,7 @@ class Spawner:
             self._tell()
 
     def _run(self) -> None:
+        _keep_descriptors()
         start = _starter()
         while (wanted := self._wanted.get()) is not None:
             program, started = wanted
@@ -93,6 +95,8 @@ class Spawner:
                 result: int | OSError = _start(program, start)
             except OSError as exc:
                 result = exc
+            except ValueError as exc:  # a NUL, or what has no form in the file system's encoding
+                result = OSError(errno.EINVAL, str(exc))
             self._started.append((started, result))
             if len(self._started) == 1:  # else the loop has been told and not come to it yet
                 self._loop.call_soon_threadsafe(self._tell)
@@ -101,6 +105,17 @@ class Spawner:
         while self._started:
             started, result = self._started.popleft()
             started(result)
+
+
+def _keep_descriptors() -> None:
+    """Let no descriptor get through that this process has been started with.
+
+    All that it has opened itself is closed on exec already.
+    """
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            with suppress(OSError):  # the descriptor of the listing itself is closed again
+                os.set_inheritable(int(name), False)
 
 
 #: Starts the program whose file is the first argument; its process id.
@@ -214,9 +229,8 @@ def _opaque() -> Any:
 
 def _strings(texts: Sequence[str]) -> Any:
     encoded = [os.fsencode(text) for text in texts]
-    for text in encoded:
-        if b"\0" in text:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    if any(b"\0" in text for text in encoded):
+        raise ValueError("embedded null byte")
     return (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
 
 
@@ -225,19 +239,16 @@ def _strings(texts: Sequence[str]) -> Any:
 
 def _by_subprocess(path: str, argv: Sequence[str], program: Program) -> int:
     numbers = {theirs: ours for ours, theirs in program.fds}
-    try:
-        child = subprocess.Popen(
-            argv,
-            executable=path,
-            env=program.env,
-            cwd=program.cwd,
-            stdin=numbers.get(0),
-            stdout=numbers.get(1),
-            stderr=numbers.get(2),
-            pass_fds=[fd for fd in numbers if fd > 2],
-            process_group=0 if program.own_group else None,
-        )
-    except ValueError:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+    child = subprocess.Popen(
+        argv,
+        executable=path,
+        env=program.env,
+        cwd=program.cwd,
+        stdin=numbers.get(0),
+        stdout=numbers.get(1),
+        stderr=numbers.get(2),
+        pass_fds=[fd for fd in numbers if fd > 2],
+        process_group=0 if program.own_group else None,
+    )
     child.returncode = 0  # somebody else waits for it
     return child.pid
