@@ -5,6 +5,8 @@ it was started for. ``-Sbroker.rc1_path=`` (or rc3_path) names a command to run 
 """
 
 import errno
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,34 +89,49 @@ async def rc3(flux: Flux, rank: int, backing: str) -> int:
 
 
 async def cleanup(flux: Flux) -> int:
-    """End the jobs of an instance that goes down: no new ones, cancel, and wait for the rest."""
-    try:
-        await flux.rpc(
-            "job-manager.queue-start",
-            {"start": False, "all": True, "nocheckpoint": True, "reason": "shutdown"},
-        )
-        await flux.rpc(
-            "job-manager.raiseall",
-            {
-                "dry_run": False,
-                "userid": 0xFFFFFFFF,
-                "states": _RUN_STATES,
-                "severity": 0,
-                "type": "cancel",
-                "note": "instance shutdown",
-            },
-        )
-        await flux.rpc("job-manager.idle")
-    except OSError as exc:
-        if exc.errno == errno.ENOSYS:
-            return 0  # no job manager is loaded
-        flux.log(LOG_ERR, f"cleanup.0: {exc.strerror}")
-        return 1
+    """End the jobs of an instance that goes down: start no more, cancel those that run, and wait.
+
+    Jobs that only wait are left as they are: an instance that comes back on the same statedir goes
+    on with them. With FLUX_DISABLE_JOB_CLEANUP in the environment nothing is done.
+    """
+    if _DISABLE in os.environ:
+        return 0
+    for topic, payload in _CLEANUP:
+        try:
+            await flux.rpc(topic, payload)
+        except OSError as exc:
+            if exc.errno == errno.ENOSYS:
+                continue  # the module is not loaded
+            flux.log(LOG_ERR, f"cleanup.0: {topic}: {exc.strerror}")
+            return 1
     return 0
 
 
+_DISABLE: Final = "FLUX_DISABLE_JOB_CLEANUP"
+
 #: RUN in the bits of RFC 21.
 _RUN_STATES: Final = 16
+
+#: Every user, to job-manager.raiseall.
+_ALL_USERS: Final = 0xFFFFFFFF
+
+#: What cleanup asks for, in this order. (A follower that leaves from now on takes nothing from the
+#: scheduler: that is acquire-mute.)
+_CLEANUP: Final[tuple[tuple[str, Mapping[str, object] | None], ...]] = (
+    ("job-manager.queue-start", {"start": False, "all": True, "nocheckpoint": True}),
+    ("resource.acquire-mute", None),
+    (
+        "job-manager.raiseall",
+        {
+            "dry_run": False,
+            "userid": _ALL_USERS,
+            "states": _RUN_STATES,
+            "severity": 0,
+            "type": "cancel",
+        },
+    ),
+    ("job-manager.idle", None),
+)
 
 
 def start_event(timestamp: float, version: str) -> bytes:
