@@ -3,7 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from fluxcore.handle.errors import rpc_error
 from fluxcore.wire import rfc3
@@ -47,8 +47,8 @@ class MessageStream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start (called by the loop)."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # A stream socket's transport can write, though uvloop's is no asyncio.WriteTransport.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
