@@ -78,6 +78,17 @@ class Children:
         """The child that is online as ``uuid``."""
         return self._online.get(uuid)
 
+    def validate_state(self) -> None:
+        """Check what must always hold (for tests)."""
+        for uuid, child in self._online.items():
+            assert child.uuid == uuid
+            assert child.status.online
+        for child in self.by_rank.values():
+            online = self._online.get(child.uuid) is child
+            assert child.status.online is online
+            assert online or not len(child.tracker), "requests to nobody are remembered"
+            assert online or not child.torpid
+
     # -- sending ---------------------------------------------------------------------------
 
     def send(self, child: Child, msg: Message) -> None:

@@ -198,6 +198,13 @@ class Peers:
             self.parent.keep_alive(self.torpid_min)
         self._children.tick(self.torpid_min, self.torpid_max)
 
+    def validate_state(self) -> None:
+        """Check what must always hold (for tests)."""
+        self._children.validate_state()
+        assert self.status is subtree_status(child.status for child in self.children.values())
+        if self.parent is not None and self.parent.lost:
+            assert not len(self.parent.tracker), "requests to nobody are remembered"
+
     def health(self) -> dict[str, Any]:
         """What overlay.health answers."""
         now = self._clock()
