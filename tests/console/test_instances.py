@@ -1,5 +1,6 @@
-"""The console on flux-core: the panes show what its own commands say."""
+"""The console on real instances of both engines: the panes show what their commands say."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fluxcore.handle.blocking import Flux
+from fluxcore.handle.logline import LOG_ERR, format_line
 from fluxtop.app import FluxTop
 from fluxtop.data.session import Session, located
 from fluxtop.desk import Desk
@@ -17,33 +20,36 @@ from fluxtop.embedded import Embedded
 from fluxtop.places import themes_folder
 from fluxtop.themes import DEFAULT, load_all
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def flux_core() -> str:
-    """The path of flux-core's flux command, which is not the one beside this Python."""
+@pytest.fixture(
+    scope="module", params=["ours", pytest.param("flux-core", marks=pytest.mark.interop)]
+)
+def program(request) -> str:
+    """The flux command of an engine: ours is beside this Python."""
+    ours = Path(sys.executable).parent
+    if request.param == "ours":
+        return str(ours / "flux")
     prefix = os.environ.get("FLUX_CORE_PREFIX")
     path = f"{prefix}/bin" if prefix else os.environ.get("PATH", "")
-    ours = str(Path(sys.executable).parent)
-    places = [place for place in path.split(os.pathsep) if place != ours]
-    program = shutil.which("flux", path=os.pathsep.join(places))
-    if program is None:
+    places = [place for place in path.split(os.pathsep) if place != str(ours)]
+    found = shutil.which("flux", path=os.pathsep.join(places))
+    if found is None:
         pytest.skip("flux-core is not installed")
-    return program
+    return found
 
 
 @pytest.fixture(scope="module")
-def instance(flux_core):
-    """Three brokers of flux-core, and its commands."""
+def instance(program):
+    """Three brokers, and their commands."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FLUX")}
-    environ["PATH"] = f"{Path(flux_core).parent}:{environ['PATH']}"
-    embedded = Embedded([flux_core], 3, environ)
-    uri = embedded._process.stdout.readline().decode().strip()
+    embedded = Embedded([program], 3, environ)
+    uri = asyncio.run(embedded.uri())
 
     def flux(*args: str) -> str:
         done = subprocess.run(
-            [flux_core, *args],
+            [program, *args],
             env={**environ, "FLUX_URI": uri},
             capture_output=True,
             text=True,
@@ -57,6 +63,13 @@ def instance(flux_core):
     assert embedded.stop() == 0
 
 
+def modules_of(uri: str, rank: int) -> set[str]:
+    """The modules of a rank, asked for past the console."""
+    with Flux(uri) as flux:
+        mods = flux.rpc("module.list", nodeid=rank, timeout=30.0).json["mods"]
+    return {mod["name"] for mod in mods}
+
+
 @pytest.fixture
 async def pilot(instance, tmp_path, see):
     uri, _ = instance
@@ -66,7 +79,7 @@ async def pilot(instance, tmp_path, see):
     folder = themes_folder()
     app = FluxTop(desk, css=folder / "fluxtop.tcss", themes=load_all([folder]), theme=DEFAULT)
     async with app.run_test(size=(140, 50), notifications=True) as pilot:
-        await see(pilot, "● connected", "3 full", "heartbeat", "admin")
+        await see(pilot, "● connected", "3 full", "heartbeat", "▸ resource")
         yield pilot
     assert faults == []
 
@@ -110,20 +123,19 @@ async def test_heartbeat_is_reloaded_with_two_keys(pilot, instance, see):
 
 
 async def test_a_module_of_a_follower_is_removed_and_loaded(pilot, instance, see):
-    _, flux = instance
-    listing = ("exec", "-r", "2", "flux", "module", "list")
+    uri, _ = instance
     await pilot.press("colon", *"rank 2", "enter")
     await see(pilot, "rank 2, ")
     await pilot.press("2", "slash", *"heart", "enter", "X")
     await see(pilot, "$ flux exec -r 2 flux module remove heartbeat")
     await pilot.press("enter")
     await see(pilot, "heartbeat is removed from rank 2")
-    assert "heartbeat" not in flux(*listing)
+    assert "heartbeat" not in modules_of(uri, 2)
     await pilot.press("colon", *"load heartbeat", "enter")
     await see(pilot, "$ flux exec -r 2 flux module load heartbeat")
     await pilot.press("enter")
     await see(pilot, "loaded on rank 2")
-    assert "heartbeat" in flux(*listing)
+    assert "heartbeat" in modules_of(uri, 2)
 
 
 async def test_failures_have_the_errno_and_text_of_the_service(pilot, see):
@@ -161,6 +173,9 @@ async def test_a_job_is_cancelled(pilot, instance, see):
 
 
 async def test_the_log_is_the_brokers(pilot, instance, see):
-    _, flux = instance
-    flux("logger", "--severity", "err", "something is amiss")
+    uri, _ = instance
+    with Flux(uri) as flux:
+        line = format_line(LOG_ERR, "something is amiss", now=0.0, rank="0", app="test")
+        flux.notify("log.append", line)
+        flux.rpc("log.stats-get", timeout=30.0)
     await see(pilot, "something is amiss")
