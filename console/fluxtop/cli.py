@@ -115,7 +115,7 @@ def _console(options: argparse.Namespace, embedded: Embedded | None) -> "FluxTop
     from fluxtop.glyphs import ASCII, UNICODE
     from fluxtop.keymap import load as load_keymap
     from fluxtop.places import settings_folder, state_folder, themes_folder
-    from fluxtop.themes import DEFAULT, load_all
+    from fluxtop.theming import DEFAULT, load_all
 
     folder = themes_folder()
     themes = load_all((folder, settings_folder() / "themes"))

@@ -20,7 +20,7 @@ from fluxtop.desk import Desk
 from fluxtop.drafts import Drafts
 from fluxtop.glyphs import ASCII, UNICODE
 from fluxtop.places import themes_folder
-from fluxtop.themes import DEFAULT, load_all
+from fluxtop.theming import DEFAULT, load_all
 
 #: The clock of every test: 2026-11-22 11:26:00 UTC.
 NOW = 1795346760.0

@@ -18,7 +18,7 @@ from fluxtop.desk import Desk
 from fluxtop.drafts import Drafts
 from fluxtop.embedded import Embedded
 from fluxtop.places import themes_folder
-from fluxtop.themes import DEFAULT, load_all
+from fluxtop.theming import DEFAULT, load_all
 
 pytestmark = pytest.mark.slow
 

@@ -45,6 +45,7 @@ def test_the_header_of_an_instance_that_is_lost_stands_still():
     lost = step(up(), Cause.LOST, 1000.0, trouble=GONE)
     facts = header.HeaderFacts(lost, INSTANCE, State("run", 9.0, 0.001), beat=998.0)
     left, right = said(facts, 1003.0)
+    assert left.startswith(" fluxtop  · ECONNRESET: Connection reset by peer · 4 brokers")
     assert "up 1m 40s" in left
     assert right == "✖ lost 3s ago, retry in 0s "
     dialling = header.HeaderFacts(step(lost, Cause.ELAPSED, 1003.0), INSTANCE)

@@ -67,7 +67,6 @@ class JobPane(Pane):
         self.stop()
         self._jobid = job
         self._forget()
-        self.set_trouble(None)
         self._tell()
         if self.on_screen:
             self.start()
@@ -188,10 +187,9 @@ class JobPane(Pane):
         self._timeline.mark(stale=stale)
         self._lines.mark(stale=stale)
 
-    def set_trouble(self, trouble: Trouble | None) -> None:
+    def told_trouble(self, trouble: Trouble) -> None:
         """Say why the job cannot be followed."""
-        super().set_trouble(trouble)
-        if trouble is not None and not self._events:
+        if not self._events:
             self._timeline.say(str(trouble))
 
     # -- actions ---------------------------------------------------------------------------

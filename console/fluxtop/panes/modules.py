@@ -75,9 +75,9 @@ class ModulesPane(Pane):
             self.desk.chosen_rank = rank
             self._rows.clear()
             self._table.update()
-        self.set_trouble(None)
         if self.on_screen:
             self.start()
+        self.refresh_subtitle()
 
     def set_size(self, size: int) -> None:
         """The instance has ``size`` brokers."""

@@ -47,7 +47,8 @@ class Pane(Vertical):
         self.desk = desk
         self.body = body
         self.on_screen = False
-        self.trouble: Trouble | None = None
+        #: Why what is followed cannot be, by the name that it is followed as.
+        self.troubles: dict[str, Trouble] = {}
         self._watches: dict[str, Watch] = {}
         self._said = ""
         #: Made when it is first asked for: a console starts without one text field.
@@ -97,9 +98,8 @@ class Pane(Vertical):
 
     def stop(self) -> None:
         """Follow nothing."""
-        for watch in self._watches.values():
-            watch.stop()
-        self._watches.clear()
+        for name in self.followed:
+            self.unfollow(name)
 
     def follow(self, name: str, subject: Subject[M], sink: Callable[[M], None]) -> None:
         """Follow ``subject`` as ``name``, in place of what was followed as that."""
@@ -107,15 +107,18 @@ class Pane(Vertical):
 
         def take(message: M | Trouble) -> None:
             if isinstance(message, Trouble):
-                self.set_trouble(message)
+                self.troubles[name] = message
+                self.told_trouble(message)
             else:
-                self.set_trouble(None)
+                self.troubles.pop(name, None)
                 sink(message)
+            self.refresh_subtitle()
 
         self._watches[name] = self.desk.source.watch(subject, take)
 
     def unfollow(self, name: str) -> None:
         """Follow what is followed as ``name`` no more."""
+        self.troubles.pop(name, None)
         watch = self._watches.pop(name, None)
         if watch is not None:
             watch.stop()
@@ -125,16 +128,14 @@ class Pane(Vertical):
         """The names of what is followed."""
         return frozenset(self._watches)
 
-    def set_trouble(self, trouble: Trouble | None) -> None:
-        """Say why what is shown cannot be followed, or that it can."""
-        if trouble != self.trouble:
-            self.trouble = trouble
-            self.set_class(trouble is not None, "-trouble")
-        self.refresh_subtitle()
+    def told_trouble(self, trouble: Trouble) -> None:
+        """Something that is followed cannot be; the foot of the frame says so anyway."""
 
     def refresh_subtitle(self) -> None:
-        """Say at the foot of the frame what there is to say."""
-        text = str(self.trouble) if self.trouble is not None else self.subtitle()
+        """Say at the foot of the frame what there is to say: first of all, what is wrong."""
+        trouble = next(iter(self.troubles.values()), None)
+        self.set_class(trouble is not None, "-trouble")
+        text = self.subtitle() if trouble is None else str(trouble)
         if self._filter is not None and self._filter.value:
             text = f"/{self._filter.value}  {text}"
         if text != self._said:

@@ -37,7 +37,6 @@ class ValuePane(Pane):
         self._lines.show(0, 0, self._line)
         self._lines.scroll_home(animate=False)
         self._lines.say(f"reading {key}")
-        self.set_trouble(None)
         if self.on_screen:
             self.start()
 
@@ -52,10 +51,9 @@ class ValuePane(Pane):
             self._changes += 1
             self._draw()
 
-    def set_trouble(self, trouble: Trouble | None) -> None:
+    def told_trouble(self, trouble: Trouble) -> None:
         """Say why the value cannot be read."""
-        super().set_trouble(trouble)
-        if trouble is not None and self._data is None:
+        if self._data is None:
             self._lines.say(str(trouble))
 
     # -- showing ---------------------------------------------------------------------------

@@ -28,6 +28,9 @@ class HeaderFacts:
 def left(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
     """The instance: the most important first, for a narrow terminal cuts the rest."""
     parts: list[list[Span]] = []
+    trouble = facts.connection.trouble
+    if trouble is not None and not facts.connection.up:
+        parts.append([(str(trouble), "bad")])
     if facts.instance is not None:
         parts.append(_size(facts.instance))
     if facts.state is not None:

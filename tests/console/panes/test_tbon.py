@@ -75,3 +75,7 @@ async def test_a_filter_finds_a_broker_by_its_host(pilot, see):
 async def test_trouble_is_told_in_the_frame(pilot, source, see):
     source.say(TopologyWatch(), Trouble(errno.ENOSYS, "No service matching overlay"))
     await see(pilot, "ENOSYS: No service matching overlay", "3 node3")
+    source.say(HealthWatch(0), Health(Subtree(0, "full", 1.0), ()))
+    await see(pilot, "ENOSYS: No service matching overlay")
+    source.say(TopologyWatch(), Topology((-1,), Hostlist.decode("node0")))
+    await see(pilot, "1 full")

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from fluxtop.places import themes_folder
-from fluxtop.themes import DEFAULT, ThemeError, load, load_all
+from fluxtop.theming import DEFAULT, ThemeError, load, load_all
 
 SHEET = (themes_folder() / "fluxtop.tcss").read_text()
 TEXTUALS = {"background", "foreground", "surface", "panel"}
