@@ -1,5 +1,6 @@
 """The jobs as rows: what events make of them (RFC 21)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -23,14 +24,22 @@ class JobsModel:
         self.rows: Rows[int, Job] = Rows(lambda job: job.id, reverse=True)
         self.active_only = False
         self._needle = ""
+        #: How many jobs there are of each kind; kept, for nothing may walk all jobs per event.
+        self._tally: Counter[str] = Counter()
 
     def apply(self, message: JobsMessage) -> None:
         """Take a list, or what has happened."""
         if isinstance(message, JobList):
             self.rows.replace(message.jobs)
+            self._tally = Counter(map(_kind, self.rows.everything()))
             return
         for told in message.jobs:
-            self.rows.put(advance(self.rows.get(told.id) or Job(told.id), told))
+            old = self.rows.get(told.id)
+            new = advance(old or Job(told.id), told)
+            if old is not None:
+                self._tally[_kind(old)] -= 1
+            self._tally[_kind(new)] += 1
+            self.rows.put(new)
 
     def show(self, *, active_only: bool | None = None, needle: str | None = None) -> None:
         """Show only active jobs, only those that contain ``needle``, or all."""
@@ -47,12 +56,15 @@ class JobsModel:
 
     def counts(self) -> tuple[int, int, int]:
         """How many jobs are pending, running and failed."""
-        pending = running = failed = 0
-        for job in self.rows.everything():
-            pending += bool(job.state & (states.PENDING | states.NEW))
-            running += bool(job.state & states.RUNNING)
-            failed += job.result in (states.FAILED, states.TIMEOUT)
-        return pending, running, failed
+        return self._tally["pending"], self._tally["running"], self._tally["failed"]
+
+
+def _kind(job: Job) -> str:
+    if job.state & states.RUNNING:
+        return "running"
+    if job.state != states.INACTIVE:
+        return "pending"
+    return "failed" if job.result in (states.FAILED, states.TIMEOUT) else "over"
 
 
 def word(job: Job) -> str:

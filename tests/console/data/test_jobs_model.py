@@ -114,6 +114,26 @@ def test_the_newest_job_is_first_and_filters_hold():
     assert [job.id for job in model.rows] == [1]
 
 
+TOLD = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.sampled_from([TO_RUN[:1], TO_RUN[:4], TO_RUN, ended(0), ended(1), ended(9, TIMEOUT)]),
+    )
+)
+
+
+@given(TOLD, st.integers(0, 3))
+def test_the_counts_are_those_of_the_rows(told, listed):
+    model = JobsModel()
+    model.apply(JobList(tuple(Job(n, state=states.SCHED) for n in range(1, listed + 1))))
+    for job, events in told:
+        model.apply(JobsChanged((JobEvents(job, events),)))
+    words = [word(job) for job in model.rows]
+    pending = sum(w in ("new", "depend", "priority", "sched") for w in words)
+    failed = sum(w in ("failed", "timeout") for w in words)
+    assert model.counts() == (pending, words.count("run") + words.count("cleanup"), failed)
+
+
 @pytest.mark.parametrize("odd", [{}, {"tasks": []}, {"attributes": {"system": None}}])
 def test_an_odd_jobspec_or_R_is_no_fault(odd):
     assert advance(Job(7), JobEvents(7, (SUBMIT,), odd, odd)).t_submit == 1.0
