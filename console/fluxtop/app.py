@@ -28,6 +28,7 @@ from fluxtop.panes.tbon import TbonPane
 from fluxtop.panes.value import ValuePane
 from fluxtop.present.footer import footer, strip
 from fluxtop.present.header import HeaderFacts, left, right
+from fluxtop.theming import DEFAULT
 from fluxtop.widgets.bar import Bar
 from fluxtop.widgets.lines import Lines
 from fluxtop.widgets.table import Table
@@ -45,7 +46,7 @@ class FluxTop(App[None]):
     """The console of one instance at a time.
 
     :param css: the style sheet
-    :param themes: the themes to choose from, by name
+    :param themes: the themes to choose from, by name; the default one is among them
     :param theme: the one to begin with
     """
 
@@ -55,6 +56,7 @@ class FluxTop(App[None]):
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (20, "-high")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, desk: Desk, *, css: Path, themes: Mapping[str, Theme], theme: str) -> None:
+        self._defaults = themes[DEFAULT].variables
         super().__init__(css_path=css)
         self.desk = desk
         self._themes = tuple(themes)
@@ -73,6 +75,10 @@ class FluxTop(App[None]):
         self._command: CommandLine | None = None
         self.dashboard = Dashboard(desk)
         self.set_class(desk.glyphs.plain, "-ascii")
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What the default theme says, for themes that say less."""
+        return dict(self._defaults)
 
     def compose(self) -> ComposeResult:
         """Header, strip of panes, dashboard, footer."""

@@ -3,12 +3,13 @@
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.theme import Theme
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
@@ -100,7 +101,14 @@ def broker() -> FakeBroker:
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> Callable[..., FluxTop]:
-    def make(source: ScriptedSource, *, theme: str = DEFAULT, plain: bool = False, **options: Any):
+    def make(
+        source: ScriptedSource,
+        *,
+        theme: str = DEFAULT,
+        themes: Mapping[str, Theme] | None = None,
+        plain: bool = False,
+        **options: Any,
+    ) -> FluxTop:
         folder = themes_folder()
         desk = Desk(
             source,
@@ -109,7 +117,12 @@ def make_app(tmp_path: Path) -> Callable[..., FluxTop]:
             glyphs=ASCII if plain else UNICODE,
             **options,
         )
-        return FluxTop(desk, css=folder / "fluxtop.tcss", themes=load_all([folder]), theme=theme)
+        return FluxTop(
+            desk,
+            css=folder / "fluxtop.tcss",
+            themes={**load_all([folder]), **(themes or {})},
+            theme=theme,
+        )
 
     return make
 

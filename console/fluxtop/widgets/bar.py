@@ -1,19 +1,15 @@
 """One line with something at its left and something at its right."""
 
-from typing import ClassVar
-
 from textual.strip import Strip
 from textual.widget import Widget
 
 from fluxtop.cells import Cell, crop, width_of
 from fluxtop.glyphs import UNICODE, Glyphs
-from fluxtop.widgets.spans import ROLE_CLASSES, Painter
+from fluxtop.widgets.spans import Painter
 
 
 class Bar(Widget):
     """A line of spans; where there is no room for both sides, the right one stays whole."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
         self._painter = Painter(self)

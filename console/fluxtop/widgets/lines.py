@@ -1,7 +1,6 @@
 """Lines of text to read: scrolled, never edited, however many."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.geometry import Size
@@ -22,7 +21,6 @@ class Lines(SpanScroll, can_focus=True):
     the last line in sight as lines are added.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--notice"}
     BINDINGS = bindings("lines")
 
     def __init__(self, *, tail: bool = False) -> None:
@@ -116,8 +114,6 @@ class Lines(SpanScroll, can_focus=True):
             strip = self.painter.strip([(" ", "plain"), *spans], self.rich_style, stale)
             return strip.crop_extend(x, x + width, self.rich_style)
         if y == 0 and self._notice:
-            style = self.get_component_rich_style("lines--notice")
-            return self.painter.strip([(f" {self._notice}", "plain")], style).crop_extend(
-                0, width, style
-            )
+            strip = self.painter.strip([(f" {self._notice}", "dim")], self.rich_style)
+            return strip.crop_extend(0, width, self.rich_style)
         return Strip.blank(width, self.rich_style)

@@ -5,7 +5,7 @@ presenter that makes cells of one. A hundred thousand rows cost what fifty do.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rich.style import Style
 from textual import events
@@ -45,7 +45,6 @@ class Table(SpanScroll, Generic[R], can_focus=True):
     :param present: the cells of a row, by column id
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--notice"}
     BINDINGS = bindings("table")
 
     class Moved(Message):
@@ -214,10 +213,10 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         said = self._drawn[y] = self._says(y)
         if said is not None:
             cells, under_cursor = said
-            base = self._style("cursor") if under_cursor else self.rich_style
+            base = self._cursor_style() if under_cursor else self.rich_style
             return self._draw(self._line(cells, width), width, base)
         if y == 1 and self._notice:
-            return self._draw([(f" {self._notice}", "plain")], width, self._style("notice"))
+            return self._draw([(f" {self._notice}", "dim")], width, self.rich_style)
         return Strip.blank(width, self.rich_style)
 
     def _says(self, y: int) -> _Said | None:
@@ -227,15 +226,25 @@ class Table(SpanScroll, Generic[R], can_focus=True):
             return None
         return self._present(self._rows[index]), index == self._cursor
 
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"table--{name}")
+    def _cursor_style(self) -> Style:
+        name = "cursor" if self.has_focus else "cursor-off"
+        return self.rich_style + self.painter.behind(name)
+
+    def on_focus(self) -> None:
+        """The cursor stands out more."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor stands out less."""
+        self.refresh()
 
     def _header(self, width: int) -> Strip:
         cells: dict[str, Cell] = {}
         for column in self._columns:
             mark = "*" if column.id == self._sorted_by else ""
             cells[column.id] = ((f"{column.title}{mark}", "plain"),)
-        return self._draw(self._line(cells, width), width, self._style("header"))
+        base = self.rich_style + self.painter.style("heading")
+        return self._draw(self._line(cells, width), width, base)
 
     def _line(self, cells: Mapping[str, Cell], width: int) -> list[Span]:
         spans: list[Span] = [(" ", "plain")]

@@ -6,6 +6,7 @@ from fluxtop.data.connection import Cause
 from fluxtop.data.instance import Instance, InstanceWatch, Pulse
 from fluxtop.data.modules import ModulesOf
 from fluxtop.data.trouble import Trouble
+from fluxtop.theming import load
 
 NOW = 1795346760.0
 GONE = Trouble(errno.ECONNRESET, "Connection reset by peer")
@@ -148,6 +149,15 @@ async def test_the_theme_is_changed_and_a_wrong_name_told(pilot, see):
     assert pilot.app.theme == "fluxtop-light"
     await pilot.press("colon", *"theme nosuch", "enter")
     await see(pilot, "no theme nosuch; there are fluxtop-dark, fluxtop-light")
+
+
+async def test_a_theme_that_says_little_takes_the_rest_from_the_default(
+    make_app, source, see, tmp_path
+):
+    (tmp_path / "mine.toml").write_text('[colors]\nprimary = "#ff00ff"\n')
+    app = make_app(source, themes={"mine": load(tmp_path / "mine.toml")}, theme="mine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await see(pilot, "● full", "heartbeat")
 
 
 async def test_a_read_only_console_changes_nothing(make_app, source, see, changes):
