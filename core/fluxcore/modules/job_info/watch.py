@@ -7,7 +7,9 @@ while the job runs, and in the primary one after that; which it is, the job's ev
     checking -started-------------------------^
     checking -released------------------------------------------------^
 
-What has been told of the live log is not told again of the kept one.
+What has been told of the live log is not told again of the kept one. A watch of the live log that
+waits for what is not there yet would wait for ever if the namespace went away before the watch
+began; such a watch therefore looks at the job's eventlog too, for the release that comes after.
 """
 
 import errno
@@ -18,7 +20,7 @@ import orjson
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
-from fluxcore.job.eventlog import Event, decode_log
+from fluxcore.job.eventlog import Event, decode, decode_log
 from fluxcore.job.jobid import kvs_key
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.modules.job_info.access import Owners
@@ -168,6 +170,8 @@ class GuestWatch(Watch):
         self._flags = flags
         self._owners = owners
         self._state: State = "checking"
+        #: Watches the job's eventlog beside the live log.
+        self._release: KvsEvents | None = None
         #: Bytes of the log that have been told, and that have been read again of the kept one.
         self._told = 0
         self._read_again = 0
@@ -192,16 +196,25 @@ class GuestWatch(Watch):
         else:
             self._advance(event)
 
+    def stop(self) -> None:
+        """Answer no more."""
+        super().stop()
+        if self._release is not None:
+            self._release.stop()
+
     def _advance(self, event: str) -> None:
         self._state = _NEXT[self._state, event]
-        if self._events is not None:
-            self._events.stop()
+        for events in (self._events, self._release):
+            if events is not None:
+                events.stop()
         if self._state == "waiting":
             key = kvs_key(self._id, _EVENTLOG)
             self._watch(PRIMARY, key, 0, self._waited)
         elif self._state == "live":
             flags = self._flags | (WAITCREATE if self._path in _SOON else 0)
             self._watch(f"job-{self._id}", self._path, flags, self._live_data)
+            if flags & WAITCREATE and self._state == "live":
+                self._watch_release()
         else:
             key = kvs_key(self._id, f"guest.{self._path}")
             flags = self._flags & ~WAITCREATE
@@ -218,6 +231,15 @@ class GuestWatch(Watch):
     ) -> None:
         self._events = KvsEvents(self._flux, namespace, key, flags, on_data, self._ended, live=live)
         self._events.start()
+
+    def _watch_release(self) -> None:
+        key = kvs_key(self._id, _EVENTLOG)
+        self._release = KvsEvents(self._flux, PRIMARY, key, 0, self._release_data, self._fail)
+        self._release.start()
+
+    def _release_data(self, data: bytes | None) -> None:
+        if self._state == "live" and any(map(_is_final, lines(data or b""))):
+            self._advance("gone")
 
     def _ended(self, error: OSError) -> None:
         if self._state == "live" and error.errno == errno.ENOTSUP:
@@ -256,11 +278,25 @@ def _progress(events: list[Event]) -> str:
     """How far a job is with its guest's namespace."""
     started = "not started"
     for event in events:
-        if event.name == "release" and (event.context or {}).get("final") is True:
+        if _is_final_release(event):
             return "released"
         if event.name == "start":
             started = "started"
     return started
+
+
+def _is_final_release(event: Event) -> bool:
+    return event.name == "release" and (event.context or {}).get("final") is True
+
+
+def _is_final(line: bytes) -> bool:
+    """True if an event says that a job has given up all it had."""
+    if b'"release"' not in line:
+        return False
+    try:
+        return _is_final_release(decode(line))
+    except ValueError:
+        return False
 
 
 def _name(line: bytes) -> str:
