@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.service import Method, Reply
 from fluxcore.job.jobid import kvs_key
+from fluxcore.job.output import decode_data
 from fluxcore.kvs import ops
 from fluxcore.kvs.treeobj import val_bytes
 from fluxcore.wire.message import Message, request
@@ -17,6 +19,9 @@ from support.jobspecs import make_jobspec, make_r
 from support.wired import OWNER, Wired
 
 MODULES = ("content", "kvs", "kvs-watch")
+
+#: Flags of kvs-watch.lookup: watch, wait for the key, only what is appended.
+_FOLLOW = 4 | 8 | 256
 
 
 class Job:
@@ -65,7 +70,7 @@ class FakeJobManager:
         self.service = ""
         self.jobs: dict[int, Job] = {}
         self.drained: list[dict[str, Any]] = []
-        self._wired = wired
+        self.wired = wired
         self._next = 0x10000
         for topic, function in (
             ("job-manager.exec-hello", self._hello),
@@ -103,7 +108,7 @@ class FakeJobManager:
 
     def kill(self, job: Job, signum: int) -> None:
         """Send a signal to the tasks of a job."""
-        self.flux.publish(f"shell-{job.id}.kill", {"signum": signum})
+        self.flux.publish(f"shell-{job.id}.kill", {"signum": int(signum)})
 
     async def start(
         self,
@@ -114,11 +119,16 @@ class FakeJobManager:
         reattach: bool = False,
     ) -> Job:
         """Start a job as the job manager does: its jobspec is in the KVS with its environment."""
-        self._next += 1
-        job = self.jobs[self._next] = Job(self._next)
+        job = self.new_job()
         put = ops.put(kvs_key(job.id, "jobspec"), orjson.dumps(jobspec))
         await self.commit(put)
         self.start_again(job, jobspec, r, userid=userid, reattach=reattach)
+        return job
+
+    def new_job(self) -> Job:
+        """A job that nobody has heard of yet."""
+        self._next += 1
+        job = self.jobs[self._next] = Job(self._next)
         return job
 
     def start_again(
@@ -152,6 +162,35 @@ class FakeJobManager:
         await job.over()
         return job
 
+    # -- a job that runs -------------------------------------------------------------------
+
+    async def follow(self, job: Job, key: str) -> AsyncIterator[bytes]:
+        """What is appended to a key of a job's namespace."""
+        await job.until("start")
+        payload = {"key": key, "namespace": f"job-{job.id}", "flags": _FOLLOW}
+        stream = self.flux.stream("kvs-watch.lookup", payload, cancel="kvs-watch.cancel")
+        async with stream:
+            async for answer in stream:
+                yield val_bytes(answer.json["val"])
+
+    async def until_output(self, job: Job, text: str) -> None:
+        """Wait until ``text`` is in the output eventlog of a job."""
+        whole = b""
+        async with aclosing(self.follow(job, "output")) as parts:
+            async for part in parts:
+                whole += part
+                if text.encode() in whole:
+                    return
+
+    async def shell_service(self, job: Job) -> str:
+        """The service of a job's first shell."""
+        async with aclosing(self.follow(job, "exec.eventlog")) as parts:
+            async for part in parts:
+                for event in map(orjson.loads, part.splitlines()):
+                    if event["name"] == "shell.init":
+                        return str(event["context"]["service"])
+        raise AssertionError("no shell")
+
     # -- what is in the KVS ----------------------------------------------------------------
 
     async def commit(self, *operations: ops.Op, namespace: str = "primary") -> None:
@@ -176,6 +215,15 @@ class FakeJobManager:
             if event["name"] == "data" and context["stream"] == stream:
                 texts[context["rank"]] = texts.get(context["rank"], "") + context.get("data", "")
         return texts
+
+    async def data(self, job: Job, stream: str = "stdout") -> dict[str, bytes]:
+        """What the tasks of a job have written, by rank, as bytes."""
+        pieces: dict[str, list[bytes]] = {}
+        for event in await self.events(job, "output"):
+            if event["name"] == "data" and event["context"]["stream"] == stream:
+                said = decode_data(event["context"])
+                pieces.setdefault(said.rank, []).append(said.data)
+        return {rank: b"".join(parts) for rank, parts in pieces.items()}
 
     async def messages(self, job: Job) -> list[tuple[int, str]]:
         """The messages of the shell in a job's output."""

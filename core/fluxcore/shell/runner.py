@@ -233,6 +233,11 @@ class ShellRunner:
         if self._shell is not None:
             self._shell.save(contexts)
 
+    def others_done(self) -> None:
+        """The shells on all other nodes have finished."""
+        if self._shell is not None:
+            self._shell.others_done()
+
     def exchanged(self, values: Mapping[str, str]) -> None:
         """The PMI barrier is complete."""
         if self._shell is not None:

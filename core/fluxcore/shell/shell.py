@@ -3,7 +3,7 @@
 Theory of operation: it is told what happens to its tasks and says, through its :class:`ShellPort`,
 what is to be done and what is to be reported to the execution service on rank 0, which keeps the
 job's records. A task goes its way by the table below; the shell has finished when every task has
-ended and its output with it.
+ended and its output with it, and on the leader's node when no task elsewhere writes to its files.
 
 ::
 
@@ -122,6 +122,8 @@ class Shell:
         self._unacknowledged = 0
         self._held = False
         self._own_files = own_files
+        #: Tasks elsewhere may still write to files of this node.
+        self._serving = node.index == 0 and len(layout.nodes) > 1 and self._has_shared_files()
         self._pmi = PmiServer(
             layout.ntasks,
             jobid.f58(number),
@@ -138,6 +140,11 @@ class Shell:
             for name, how in (("stdout", options.stdout), ("stderr", options.stderr))
         }
         return _Task(taskid, streams)
+
+    def _has_shared_files(self) -> bool:
+        options = self._options
+        outputs = (("stdout", options.stdout), ("stderr", options.stderr))
+        return any(how.path is not None and name not in self._own_files for name, how in outputs)
 
     @property
     def taskids(self) -> Sequence[int]:
@@ -158,7 +165,7 @@ class Shell:
             self.complain(Complaint(DEBUG, message))
         if not self._tasks:
             self._port.report("started", {})
-            self._finish()
+            self._finish_if_done()
 
     def complain(self, complaint: Complaint) -> None:
         """Put a message of the shell's own into the job's output."""
@@ -228,17 +235,26 @@ class Shell:
 
     def _one_done(self) -> None:
         self._left -= 1
-        if not self._left:
-            self._finish()
+        self._finish_if_done()
 
-    def _finish(self) -> None:
-        self._port.finished(self._code << 8)
+    def _finish_if_done(self) -> None:
+        if not self._left and not self._serving:
+            self._port.finished(self._code << 8)
+
+    def others_done(self) -> None:
+        """No task elsewhere writes to files of this node any more."""
+        if self._serving:
+            self._serving = False
+            self._finish_if_done()
 
     def signal(self, signum: int, *, final: bool = False) -> None:
         """Send a signal to all tasks, those included that are just being started.
 
-        With ``final`` nobody waits any more for output that others than the tasks hold open.
+        With ``final`` nobody waits any more for output that others than the tasks hold open, and
+        the second time neither for tasks elsewhere.
         """
+        if final and self._doomed:
+            self.others_done()
         self._doomed |= final
         if self._unstarted:
             self._signals.append(signum)

@@ -68,6 +68,7 @@ class ExecJob:
         self._policy = policy
         self._port = port
         self.shells = Shells(start.rset)
+        self._began: float | None = None
         self._failing = False
         self._ending = False
         #: Fatal exceptions of ours that the job manager will tell us of.
@@ -136,8 +137,11 @@ class ExecJob:
     def _set_timers(self, now: float) -> None:
         self._port.disarm("expiration")
         self._port.disarm("signal")
+        if self._began is None:
+            self._began = now
         if self.expiration > 0:
-            self._port.arm("expiration", max(self.expiration + self._late(now) - now, 0.0))
+            late = self._late(self._began)
+            self._port.arm("expiration", max(self.expiration + late - now, 0.0))
         early = self._options.signal
         if early is None or self.mock is not None:
             return
@@ -147,12 +151,12 @@ class ExecJob:
             text = f"job has no expiration, {_signame(early.signum)} will not be sent"
             self.records.complain(now, NOTICE, text, "signal")
 
-    def _late(self, now: float) -> float:
-        """The seconds that the job has lost before it started, if they are many of its own."""
+    def _late(self, began: float) -> float:
+        """The seconds that the job has lost before it began, if they are many of its own."""
         starttime = self.start.rset.starttime
         if not 0 < starttime < self.expiration:
             return 0.0
-        delay, duration = max(now - starttime, 0.0), self.expiration - starttime
+        delay, duration = max(began - starttime, 0.0), self.expiration - starttime
         return delay if 100 * delay / duration > self._policy.max_start_delay_percent else 0.0
 
     def expired(self, timer: Timer, now: float) -> None:
@@ -357,6 +361,8 @@ class ExecJob:
             context = {"rank": leader, "wait_status": self.shells[leader].status}
             self.records.event(now, "shell-exit", context)
             self._complete(now, self.shells.status)
+        elif self.shells.left == 1:
+            self._port.tell_shells(self.shells.active, "alone", {})
 
     def _complete(self, now: float, status: int) -> None:
         self._advance("complete")

@@ -120,6 +120,8 @@ class Guest:
         self._written = written
         self._key = kvs_key(jobid, "guest")
         self._exists = False
+        #: Nothing is there that is not in the records.
+        self._fresh = True
         self._linked = False
         self._busy = False
         #: Its root as last known.
@@ -130,11 +132,16 @@ class Guest:
 
     def create(self, userid: int, kind: HashType, then: Then) -> None:
         """Make the namespace, empty."""
-        self.recreate(blobref(encode(make_dir()), kind), userid, then)
+        self._make(blobref(encode(make_dir()), kind), userid, then)
 
     def recreate(self, rootref: str, userid: int, then: Then) -> None:
         """Make the namespace with the content that a job had before a restart."""
-        self._exists, self._rootref = True, rootref
+        self._fresh = False
+        self._make(rootref, userid, then)
+
+    def _make(self, rootref: str, userid: int, then: Then) -> None:
+        self._exists = self._busy = True
+        self._rootref = rootref
         payload = {"namespace": self.name, "rootref": rootref, "owner": userid, "flags": 0}
         self._flux.rpc("kvs.namespace-create", payload).then(partial(self._made, then))
 
@@ -142,7 +149,10 @@ class Guest:
         error = _error(answer)
         if error is not None and error.errno != errno.EEXIST:
             self._exists = False
+        self._busy, closing = False, self._closing
         then(error)
+        if closing is not None:
+            self.close(closing)
 
     # -- records ---------------------------------------------------------------------------
 
@@ -160,7 +170,7 @@ class Guest:
             self._put_primary(ops.symlink(self._key, ".", self.name), self._ignore)
         taken = self._records.take_credits()
         payload = {"namespace": self.name, "flags": 0, "ops": self._records.log.take()}
-        self._busy = True
+        self._busy, self._fresh = True, False
         self._flux.rpc("kvs.commit", payload).then(partial(self._committed, taken))
 
     def _committed(self, taken: dict[int, int], answer: Message) -> None:
@@ -198,13 +208,15 @@ class Guest:
         """Keep all in the primary namespace, remove this one, call ``then``."""
         self._closing = then
         self._flusher.forget(self)
-        if not self._exists:
-            then()
-        elif not self._busy:
+        if self._busy:
+            return
+        if self._exists:
             self._close()
+        else:
+            then()
 
     def _close(self) -> None:
-        if not self._linked:
+        if self._fresh:
             # Nothing of ours is in the namespace; perhaps the tasks have put something there.
             payload = {"namespace": self.name}
             self._flux.rpc("kvs.getroot", payload).then(self._looked_at)

@@ -82,13 +82,20 @@ class ShellService(Service):
         kind, what = reports[0]
         if kind == "layout":
             self._offer_service(jobid, running, what)
+        over = reports[-1][0] == "finished"
+        if self._empty is not None and over:
+            reports.pop()  # its tasks have not ended by themselves: the shell is lost
         self._flux.respond(running.req, {"reports": reports})
-        if reports[-1][0] == "finished":
-            del self._shells[jobid]
-            self._withdraw_service(running)
-            self._flux.respond_error(running.req, errno.ENODATA)
-            if not self._shells and self._empty is not None:
-                self._empty.set()
+        if over:
+            self._over(jobid, running)
+
+    def _over(self, jobid: int, running: _Running) -> None:
+        del self._shells[jobid]
+        self._withdraw_service(running)
+        stopping = self._empty is not None
+        self._flux.respond_error(running.req, errno.EHOSTUNREACH if stopping else errno.ENODATA)
+        if self._empty is not None and not self._shells:
+            self._empty.set()
 
     @method("job-exec.shell-tell")
     def tell(self, req: Message) -> Reply:
@@ -181,6 +188,8 @@ def _tell(runner: ShellRunner, kind: str, data: Mapping[str, Any]) -> None:
         runner.input(need_dict(data, "data"))
     elif kind == "write":
         runner.save(need_list(data, "data"))
+    elif kind == "alone":
+        runner.others_done()
     elif kind == "pmi":
         runner.exchanged(need_dict(data, "values"))
     elif kind == "credit":

@@ -95,29 +95,29 @@ class JobInfoService(Module):
         if watch is not None:
             watch.add(req)
             return DEFERRED
-        done = partial(self._updates_ended, (jobid, key))
-        watch = UpdateWatch(self.flux, self._owners, jobid, key, done)
+        watch = UpdateWatch(self.flux, self._owners, jobid, key, self._updates_ended)
         self._updates[jobid, key] = watch
         watch.add(req)
         watch.start(self._lookups)
         return DEFERRED
 
-    def _updates_ended(self, where: tuple[int, str]) -> None:
-        self._updates.pop(where, None)
+    def _updates_ended(self, watch: UpdateWatch) -> None:
+        if self._updates.get(watch.where) is watch:
+            del self._updates[watch.where]
 
     @method(".update-watch-cancel", role=ROLE_USER)
     def update_watch_cancel(self, req: Message) -> Reply:
         """``{matchtag}``: end that watch of the same sender with ENODATA. Nobody waits."""
-        for where, watch in list(self._updates.items()):
+        for watch in list(self._updates.values()):
             if watch.requests.cancel(req) is not None:
-                self._stop_unwatched(where, watch)
+                self._stop_unwatched(watch)
                 break
         return DEFERRED
 
-    def _stop_unwatched(self, where: tuple[int, str], watch: UpdateWatch) -> None:
-        if not len(watch.requests):
+    def _stop_unwatched(self, watch: UpdateWatch) -> None:
+        if not watch.requests:
             watch.stop()
-            self._updates_ended(where)
+            self._updates_ended(watch)
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -126,9 +126,9 @@ class JobInfoService(Module):
         """A client is gone, and its watches with it."""
         for gone in self._requests.disconnect(req):
             self._stop(gone)
-        for where, watch in list(self._updates.items()):
+        for watch in list(self._updates.values()):
             watch.requests.disconnect(req)
-            self._stop_unwatched(where, watch)
+            self._stop_unwatched(watch)
         return DEFERRED
 
     async def stop(self) -> None:

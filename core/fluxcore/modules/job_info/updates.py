@@ -13,7 +13,7 @@ import orjson
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.requests import RequestList
-from fluxcore.job.eventlog import decode, decode_log
+from fluxcore.job.eventlog import Event, decode, decode_log
 from fluxcore.job.jobid import kvs_key
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.modules.job_info.access import Owners
@@ -23,7 +23,7 @@ from fluxcore.wire.message import Message
 
 
 class UpdateWatch:
-    """One key of one job, and who watches it. ``done`` is told when it has ended."""
+    """One key of one job, and who watches it. ``done`` is given it when it has ended."""
 
     def __init__(
         self,
@@ -31,10 +31,12 @@ class UpdateWatch:
         owners: Owners,
         jobid: int,
         key: str,
-        done: Callable[[], None],
+        done: Callable[["UpdateWatch"], None],
     ) -> None:
         self._flux = flux
         self._owners = owners
+        #: What is watched: a job's id, and a key.
+        self.where = (jobid, key)
         self._id = jobid
         self._key = key
         self._done = done
@@ -76,7 +78,7 @@ class UpdateWatch:
             self._events = KvsEvents(self._flux, PRIMARY, key, 0, self._data, self._lost)
             self._events.start()
         else:
-            self._done()
+            self._done(self)
 
     def _take(self, values: Values) -> bool:
         """Take what was looked up; True if the job is over."""
@@ -109,12 +111,18 @@ class UpdateWatch:
 
     def _data(self, data: bytes | None) -> None:
         for line in lines(data or b""):
-            event = decode(line)
-            if event.name == self._name and event.context is not None:
-                self._updated(event.context)
+            try:
+                self._event(decode(line))
+            except ValueError:
+                self._end(errno.EINVAL, "error parsing eventlog")
+                return
             if is_clean(line):
                 self._end(errno.ENODATA, None)
                 return
+
+    def _event(self, event: Event) -> None:
+        if event.name == self._name and event.context is not None:
+            self._updated(event.context)
 
     def _updated(self, context: Any) -> None:
         if self._known:
@@ -129,7 +137,7 @@ class UpdateWatch:
     def _end(self, errnum: int, text: str | None) -> None:
         self.stop()
         self.requests.end(errnum, text)
-        self._done()
+        self._done(self)
 
     def stop(self) -> None:
         """Watch no more."""
