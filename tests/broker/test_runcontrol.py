@@ -200,6 +200,20 @@ async def test_a_deadly_signal_shuts_down(short_path: Path, signum: int) -> None
     assert await parts.ended() == {0: 0, 1: 0, 2: 0}
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5])
+async def test_two_signals_at_once(short_path: Path, turns: int) -> None:
+    """The second may come when the cleanup that it ends has not even begun."""
+    parts = Parts(short_path, 1)
+    parts.run(0)
+    async with await parts.connect() as flux:
+        await flux.rpc("state-machine.wait")
+        parts.signal(signal.SIGTERM)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        parts.signal(signal.SIGTERM)
+    assert (await parts.ended())[0] in (0, HUNG_UP)
+
+
 async def test_another_signal_is_for_the_jobs(short_path: Path, stderr: Callable[[], str]) -> None:
     parts = Parts(short_path, 1)
     parts.run(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -303,6 +304,25 @@ def test_what_a_task_raises_is_logged() -> None:
         texts = [parse_line(msg.data or b"").text for msg in rig.sent]
         assert texts[:2] == ["baking: no cake", "thinking"]
         assert texts[-1] == "ValueError: oops"
+
+    play(story)
+
+
+def test_a_task_that_is_cancelled_before_it_begins() -> None:
+    from fluxcore.handle.service import Method
+
+    async def story(rig: Rig) -> None:
+        begun: list[str] = []
+
+        async def work(_req: Message | None = None) -> None:
+            begun.append("work")
+
+        rig.flux.core.add_method("a.slow", Method(work))
+        rig.flux.receive(request("a.slow", matchtag=1, rolemask=c.ROLE_OWNER))
+        rig.flux.task(work())
+        await rig.flux.close()
+        assert begun == []
+        gc.collect()  # "was never awaited" would be an error here
 
     play(story)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import IO, Final
 
+from fluxcore.broker.terminal import LentTerminal, lend
 from fluxcore.handle.errors import rpc_error
-from fluxcore.handle.logline import LOG_ERR, LOG_INFO
+from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
 from fluxcore.shell.child import Child, exit_code
 
 #: Output without a newline is logged in pieces of this size.
@@ -37,11 +38,16 @@ _ENV_BLOCKLIST: Final = (
 
 @dataclass(slots=True)
 class Command:
-    """One command. ``log_output`` sends its standard output and error to the broker's log."""
+    """One command.
+
+    ``log_output`` sends its standard output and error to the broker's log; ``foreground`` lets
+    it have the terminal, if there is one.
+    """
 
     argv: Sequence[str]
     log_output: bool = False
     own_group: bool = True
+    foreground: bool = False
 
     @property
     def label(self) -> str:
@@ -58,6 +64,7 @@ class _Entry:
     index: int = 0
     exit_code: int = 0
     child: Child | None = None
+    terminal: LentTerminal | None = None
     aborted: bool = False
     done: Callable[[int], None] | None = None
 
@@ -148,6 +155,7 @@ class RunAt:
 
         def exited(status: int) -> None:
             entry.child = None
+            self._take_terminal_back(entry)
             code, how = exit_code(status), "Exited"
             if os.WIFSIGNALED(status):
                 how = signal.strsignal(os.WTERMSIG(status)) or "killed"
@@ -166,9 +174,26 @@ class RunAt:
             stderr=pipe,
             own_group=command.own_group,
         )
+        if command.foreground and command.own_group:
+            self._lend_terminal(entry)
         if command.log_output:
             self._log_stream(name, entry.index, entry.child.popen.stdout, LOG_INFO)
             self._log_stream(name, entry.index, entry.child.popen.stderr, LOG_ERR)
+
+    def _lend_terminal(self, entry: _Entry) -> None:
+        assert entry.child is not None
+        try:
+            entry.terminal = lend(entry.child.pid)
+        except OSError as exc:
+            self._log(LOG_DEBUG, f"the terminal is not lent: {exc.strerror}")
+
+    def _take_terminal_back(self, entry: _Entry) -> None:
+        terminal, entry.terminal = entry.terminal, None
+        if terminal is not None:
+            try:
+                terminal.take_back()
+            except OSError as exc:
+                self._log(LOG_DEBUG, f"the terminal does not come back: {exc.strerror}")
 
     def _finished(
         self, name: str, entry: _Entry, command: Command, code: int, how: str, elapsed: float

@@ -19,7 +19,7 @@ from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.quorum import Quorum
 from fluxcore.broker.runat import RunAt
 from fluxcore.broker.state import State, StateMachine
-from fluxcore.handle.aio import Flux
+from fluxcore.handle.aio import Flux, close_with
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR, LOG_INFO
 from fluxcore.job.fsd import format_fsd
@@ -136,17 +136,22 @@ class RunControl:
 
     def _task(self, work: Awaitable[str], failed: str) -> "asyncio.Task[None]":
         """Run ``work`` and post what it returns; ``failed`` if it raises or is interrupted."""
+        events: list[str] = []
 
         async def run() -> None:
-            try:
-                event = await work
-            except BaseException as exc:
-                interrupted = isinstance(exc, asyncio.CancelledError)
-                self._failed(failed, _INTERRUPTED if interrupted else 1)
-                raise
-            self.post(event)
+            events.append(await work)
 
-        return self._flux.task(run(), self.state.label)
+        def done(task: "asyncio.Task[None]") -> None:
+            if events:
+                self.post(events[0])
+            else:
+                self._failed(failed, _INTERRUPTED if task.cancelled() else 1)
+
+        # Not in run(): one that is interrupted at once never begins.
+        task = self._flux.task(run(), self.state.label)
+        task.add_done_callback(done)
+        close_with(task, work)
+        return task
 
     def _failed(self, event: str, code: int = 1) -> None:
         """Post the event of a failure.

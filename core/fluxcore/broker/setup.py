@@ -155,10 +155,12 @@ def rc2_command(command: Sequence[str], *, own_group: bool) -> Command:
         if not os.isatty(0):
             text = "stdin is not a tty - can't run interactive shell"
             raise rpc_error(errno.EINVAL, text)
-        return Command([command[0] if command else user_shell()], own_group=own_group)
-    if len(command) == 1 and not _is_program(command[0]):
-        return Command([user_shell(), "-c", command[0]], own_group=own_group)
-    return Command(list(command), own_group=own_group)
+        argv = [command[0] if command else user_shell()]
+    elif len(command) == 1 and not _is_program(command[0]):
+        argv = [user_shell(), "-c", command[0]]
+    else:
+        argv = list(command)
+    return Command(argv, own_group=own_group, foreground=True)
 
 
 def _is_program(word: str) -> bool:

@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -183,6 +183,7 @@ class Flux:
         task = self.loop.create_task(self._guard(work, what))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        close_with(task, work)
         return task
 
     async def _guard(self, work: Awaitable[Any], what: str) -> None:
@@ -195,7 +196,7 @@ class Flux:
             self.log_exception(what, exc)
 
     def _spawn(self, req: Message, answer: Awaitable[Reply]) -> None:
-        self.task(self._answer(req, answer), req.topic or "")
+        close_with(self.task(self._answer(req, answer), req.topic or ""), answer)
 
     async def _answer(self, req: Message, answer: Awaitable[Reply]) -> None:
         try:
@@ -252,6 +253,12 @@ class Flux:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
+
+
+def close_with(task: "asyncio.Task[None]", work: Awaitable[Any]) -> None:
+    """Close what ``task`` awaits when it ends: one cancelled before its first step never does."""
+    if isinstance(work, Coroutine):
+        task.add_done_callback(lambda _task: work.close())
 
 
 async def connect(uri: str | None = None) -> Flux:
