@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
         prog="fluxtop",
         description="A live console for a Flux instance.",
         epilog="Without a URI and without FLUX_URI it starts an instance of its own, which "
-        "ends with it.",
+        "ends with it. Keys and themes of your own go into keys.toml and themes/ in "
+        "~/.config/fluxtop; ? shows the keys. NO_COLOR is heeded.",
     )
     parse.add_argument("uri", nargs="?", metavar="URI", help="the instance: local:///path")
     parse.add_argument(
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         help="the flux command that starts it (default: FLUXTOP_FLUX, or our own)",
     )
     parse.add_argument("--read-only", action="store_true", help="change nothing")
-    parse.add_argument("--theme", metavar="NAME", help="the theme to begin with")
+    parse.add_argument("--theme", metavar="NAME", help="the theme to begin with (or FLUXTOP_THEME)")
     parse.add_argument(
         "--ascii", action="store_true", help="only ASCII signs (or set FLUXTOP_ASCII)"
     )

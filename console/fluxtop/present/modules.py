@@ -14,9 +14,9 @@ COLUMNS: Final = (
     Column("name", "Module", 16, flex=2),
     Column("idle", "Idle", 7, align="right"),
     Column("letter", "S", 1),
-    Column("state", "State", 12, drop=3),
-    Column("sendq", "Sendq", 5, align="right", drop=2),
-    Column("recvq", "Recvq", 5, align="right", drop=2),
+    Column("state", "State", 12, drop=2),
+    Column("sendq", "Sendq", 5, align="right", drop=3),
+    Column("recvq", "Recvq", 5, align="right", drop=3),
     Column("services", "Service", 12, flex=3, drop=1),
 )
 
