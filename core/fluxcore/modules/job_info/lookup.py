@@ -105,6 +105,9 @@ class LookupService(Service):
                 self.pending -= 1
                 then(values)
 
+        if not wanted:
+            then(values)
+            return
         self.pending += 1
         for key in wanted:
             payload = {"key": kvs_key(jobid, key), "namespace": PRIMARY, "flags": 0}
