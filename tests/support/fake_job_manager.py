@@ -10,6 +10,7 @@ import orjson
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.service import Method, Reply
+from fluxcore.job import sign
 from fluxcore.job.jobid import kvs_key
 from fluxcore.job.output import decode_data
 from fluxcore.kvs import ops
@@ -118,9 +119,10 @@ class FakeJobManager:
         userid: int = OWNER,
         reattach: bool = False,
     ) -> Job:
-        """Start a job as the job manager does: its jobspec is in the KVS with its environment."""
+        """Start a job as the job manager does: its environment is in J alone."""
         job = self.new_job()
-        put = ops.put(kvs_key(job.id, "jobspec"), orjson.dumps(jobspec))
+        signed = sign.wrap(orjson.dumps(jobspec), userid)
+        put = ops.put(kvs_key(job.id, "J"), signed.encode())
         await self.commit(put)
         self.start_again(job, jobspec, r, userid=userid, reattach=reattach)
         return job

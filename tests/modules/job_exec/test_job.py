@@ -321,6 +321,48 @@ def test_output_for_a_file_goes_to_the_leader() -> None:
     assert job.records.take_credits() == {3: 2}
 
 
+def early_job(world: World) -> ExecJob:
+    """A job of two, the follower of which has finished before the leader says anything."""
+    job = make_job(world, (0, 1))
+    job.ready(1.0)
+    data = {"stream": "stdout", "rank": "1", "data": "x"}
+    job.reports(1, [("started", {}), ("output", {"data": [data], "size": 1})], 1.0)
+    finish(job, 1)
+    return job
+
+
+def test_records_begin_with_the_leader() -> None:
+    world = World()
+    job = early_job(world)
+    job.reports(0, [layout(2), ("started", {})], 2.0)
+    assert world.told == [([0], "alone", {})]
+    finish(job)
+    tree = job.records.log.take_tree()
+    lines = val_bytes(tree["data"]["output"]).splitlines()
+    assert [orjson.loads(line)["name"] for line in lines] == ["header", "data"]
+    assert world.finalized == 1
+
+
+@pytest.mark.parametrize("why", [None, "no reason"])
+def test_without_a_leader_the_others_are_heard_in_the_end(why: str | None) -> None:
+    world = World()
+    job = early_job(world)
+    job.lost(0, why, 2.0)
+    assert world.finalized == 1
+    assert [kind for kind, _ in world.answers] == ["exception", "start", "finish"]
+
+
+def test_a_follower_is_lost_that_had_said_something_early() -> None:
+    world = World()
+    job = make_job(world, (0, 1))
+    job.ready(1.0)
+    job.reports(1, [("started", {})], 1.0)
+    job.lost(1, None, 2.0)
+    job.reports(0, [layout(2), ("started", {})], 3.0)
+    finish(job)
+    assert world.finalized == 1
+
+
 def test_pmi_values_are_exchanged_again_and_again() -> None:
     world = World()
     job = running(world, (0, 1))
@@ -372,7 +414,7 @@ class JobMachine(RuleBasedStateMachine):
     )
     def shell_tells(self, data: st.DataObject, kind: str) -> None:
         able = [rank for rank in self._able() if self.said[rank]]
-        if able and "layout" in self.said[self.ranks[0]]:
+        if able:
             rank = data.draw(st.sampled_from(able))
             status = data.draw(st.sampled_from([0, 9, 256]))
             task = self.ranks.index(rank)

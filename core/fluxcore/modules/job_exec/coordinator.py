@@ -12,6 +12,7 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR
 from fluxcore.handle.service import DEFERRED, Reply, Service, method, on_event
+from fluxcore.job import sign
 from fluxcore.job.jobid import f58, kvs_key
 from fluxcore.job.jobspec import Jobspec
 from fluxcore.kvs.blobref import hash_type
@@ -123,20 +124,22 @@ class Coordinator(Service):
         return None
 
     def _get_environment(self, running: RunningJob) -> None:
-        """Read the jobspec as it was submitted: the job manager's has no environment."""
+        """Read the jobspec as it was signed: neither the job manager's nor the KVS's has it."""
         system = running.start.jobspec["attributes"]["system"]
         if "environment" in system:
             running.environment_known(system["environment"])
             return
-        key = kvs_key(running.start.id, "jobspec")
+        key = kvs_key(running.start.id, "J")
         payload = {"key": key, "namespace": PRIMARY, "flags": 0}
 
         def known(answer: Message) -> None:
-            if answer.errnum:
-                text = os.strerror(answer.errnum)
+            try:
+                environment = _environment(answer)
+            except OSError as exc:
+                text = os.strerror(exc.errno or errno.EINVAL)
                 running.act(lambda job, now: job.fail(f"error fetching jobspec: {text}", now))
             else:
-                running.environment_known(_environment(answer))
+                running.environment_known(environment)
 
         self._flux.rpc("kvs.lookup", payload).then(known)
 
@@ -240,6 +243,9 @@ class Coordinator(Service):
 
 
 def _environment(answer: Message) -> dict[str, str | None]:
-    jobspec: Jobspec = orjson.loads(val_bytes(answer.json["val"]))
+    if answer.errnum:
+        raise rpc_error(answer.errnum)
+    signed, _userid = sign.unwrap(val_bytes(answer.json["val"]).decode(errors="replace"))
+    jobspec: Jobspec = orjson.loads(signed)
     environment: dict[str, str | None] = jobspec["attributes"]["system"].get("environment", {})
     return environment

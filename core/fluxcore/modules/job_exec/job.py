@@ -76,6 +76,8 @@ class ExecJob:
         self._forced_status: int | None = None
         self._first: FirstExit | None = None
         self._pmi: dict[int, Mapping[str, str]] = {}
+        #: What followers report before the leader's layout, which begins all records.
+        self._early: list[tuple[int, Sequence[Sequence[Any]]]] | None = []
 
     def _advance(self, event: str) -> None:
         try:
@@ -245,10 +247,22 @@ class ExecJob:
     def reports(self, rank: int, reports: Sequence[Sequence[Any]], now: float) -> None:
         """A shell has something to tell: kinds and contents, in order."""
         self._hear(rank, now)
+        if self._early is not None and rank != self.shells.leader:
+            self._early.append((rank, reports))
+        else:
+            self._take(rank, reports, now)
+
+    def _take(self, rank: int, reports: Sequence[Sequence[Any]], now: float) -> None:
         for kind, what in reports:
             if self.shells[rank].over or self.phase == "final":
                 return
             _REPORTS[kind](self, rank, what, now)
+
+    def _take_early(self, now: float) -> None:
+        """Followers need not wait for the leader any more."""
+        early, self._early = self._early, None
+        for rank, reports in early or ():
+            self._take(rank, reports, now)
 
     def _hear(self, rank: int, now: float) -> None:
         if self.phase == "starting" and self.shells.hear(rank):
@@ -257,6 +271,7 @@ class ExecJob:
     def _layout(self, rank: int, what: Mapping[str, Any], now: float) -> None:
         service = service_name(self.start.userid, self.id)
         self.records.layout(now, what, service, rank, len(self.shells))
+        self._take_early(now)
 
     def _started(self, rank: int, _what: Mapping[str, Any], now: float) -> None:
         if self.shells.start(rank) and not self._failing:
@@ -361,8 +376,11 @@ class ExecJob:
             context = {"rank": leader, "wait_status": self.shells[leader].status}
             self.records.event(now, "shell-exit", context)
             self._complete(now, self.shells.status)
-        elif self.shells.left == 1:
+            return
+        if self.shells.left == 1:
             self._port.tell_shells(self.shells.active, "alone", {})
+        if rank == self.shells.leader:
+            self._take_early(now)
 
     def _complete(self, now: float, status: int) -> None:
         self._advance("complete")
