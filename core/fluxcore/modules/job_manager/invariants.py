@@ -19,7 +19,9 @@ def validate_state(machine: Machine) -> None:
         _validate_log(job)
     for job in machine.inactive.values():
         assert job.state == states.INACTIVE, job
-        assert not (job.alloc_queued or job.alloc_pending or job.start_pending), job
+        assert not job.alloc_queued, job
+        assert not job.alloc_pending, job
+        assert not job.start_pending, job
         assert not job.has_resources, job
         _validate_log(job)
 
@@ -45,9 +47,7 @@ def _validate_rest(machine: Machine, job: Job) -> None:
     elif job.state == states.SCHED:
         kept = not job.written or job.priority == 0 or not machine.queues.started(job.queue)
         assert kept or job.alloc_queued or job.alloc_pending or job.alloc_bypass, job
-    elif job.state == states.RUN:
-        assert job.start_pending or job.perilogs or not machine.exec_online, job
-    elif job.state == states.CLEANUP:
+    elif job.state in (states.RUN, states.CLEANUP):
         assert job.start_pending or job.perilogs or not machine.exec_online, job
     else:
         raise AssertionError(f"{job} is not at rest")
