@@ -84,7 +84,9 @@ class WiredBroker:
         identity = Identity(rank, self.router.uuid, OWNER, 0x100, lambda n: f"host{n}")
         self.peers = Peers(identity, instance.topology, self, time.monotonic)
         self.router.overlay = self.peers
-        hooks = HostHooks(log=self.log, panic=self.panic)
+        #: The configuration that modules are loaded with.
+        self.conf: dict[str, Any] = {}
+        hooks = HostHooks(log=self.log, panic=self.panic, conf=lambda: self.conf)
         self.host = ModuleHost(self.router, self.attrs, loop, hooks, {})
         self.host.gate.online = True
         self._serve()
@@ -183,8 +185,12 @@ class Wired:
 
     async def remove(self, name: str, rank: int = 0) -> None:
         """Remove a module."""
-        self._loaded.remove((rank, name))
+        self.ended(name, rank)
         await self.brokers[rank].host.remove(name)
+
+    def ended(self, name: str, rank: int = 0) -> None:
+        """A module has ended by itself."""
+        self._loaded.remove((rank, name))
 
     def module(self, name: str, rank: int = 0) -> Any:
         """The module's object on a rank, where it runs on the broker's loop."""
