@@ -1,11 +1,9 @@
 """Binding tasks to processors."""
 
-import os
-
 import pytest
 
 from fluxcore.resource.idset import IdSet
-from fluxcore.shell.affinity import bind, cores
+from fluxcore.shell.affinity import bind
 from fluxcore.shell.errors import ShellError
 
 HAVE = [frozenset([0, 4]), frozenset([1, 5]), frozenset([2, 6]), frozenset([3, 7])]
@@ -13,12 +11,6 @@ HAVE = [frozenset([0, 4]), frozenset([1, 5]), frozenset([2, 6]), frozenset([3, 7
 
 def ids(text: str) -> IdSet:
     return IdSet.decode(text)
-
-
-def test_the_cores_are_all_processors_that_may_be_used() -> None:
-    found = cores()
-    assert frozenset().union(*found) == os.sched_getaffinity(0)
-    assert sum(map(len, found)) == len(os.sched_getaffinity(0))
 
 
 def test_tasks_share_the_cores_of_their_job() -> None:

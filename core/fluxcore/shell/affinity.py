@@ -4,39 +4,12 @@ A core's number in R is its place among the cores that this process may use, cou
 resource module counts them.
 """
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
 
 from fluxcore.resource.idset import IdSet
 from fluxcore.shell.errors import ShellError, init_error
 
-_SYS: Final = Path("/sys/devices/system/cpu")
-
 Cpus = frozenset[int]
-
-
-def cores() -> list[Cpus]:
-    """The processors of each core that this process may use; none where that is not known.
-
-    Processors that share a core are one core.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return []
-    allowed = os.sched_getaffinity(0)
-    found: dict[int, set[int]] = {}
-    for cpu in sorted(allowed):
-        found.setdefault(min(_siblings(cpu) & allowed, default=cpu), set()).add(cpu)
-    return [frozenset(cpus) for cpus in found.values()]
-
-
-def _siblings(cpu: int) -> set[int]:
-    path = _SYS / f"cpu{cpu}" / "topology" / "thread_siblings_list"
-    try:
-        return set(IdSet.decode(path.read_text().strip()))
-    except (OSError, ValueError):
-        return {cpu}
 
 
 def bind(option: str, ids: IdSet, ntasks: int, have: Sequence[Cpus]) -> list[Cpus | None]:

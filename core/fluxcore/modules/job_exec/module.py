@@ -10,7 +10,7 @@ from fluxcore.job.jobid import f58
 from fluxcore.modules.job_exec.coordinator import Coordinator
 from fluxcore.modules.job_exec.options import parse
 from fluxcore.modules.job_exec.shell_service import ShellService
-from fluxcore.shell import affinity
+from fluxcore.modules.resource.local import core_cpus
 from fluxcore.shell.runner import Host
 from fluxcore.shell.spawn import Spawner
 from fluxcore.wire.message import Message
@@ -60,7 +60,7 @@ class JobExec(Module):
             await self._attr("local-uri", ""),
             await self._attr("jobid-path", "/"),
             await self._attr("hostname", os.uname().nodename),
-            affinity.cores(),
+            core_cpus() if hasattr(os, "sched_setaffinity") else [],
             preput,
         )
 
