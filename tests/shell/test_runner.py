@@ -153,6 +153,16 @@ async def test_a_task_has_a_directory_of_its_own_while_the_job_runs(jobs: Jobs) 
     await settled(lambda: not os.listdir(jobs.folder / "run"))  # a thread removes what is in it
 
 
+async def test_a_script_may_come_along(jobs: Jobs) -> None:
+    script = {"mode": 0o100700, "encoding": "utf-8", "data": "#!/bin/sh\necho here\n"}
+    system = {"cwd": "/tmp", "files": {"script": script}}
+    job = await jobs.run("{{tmpdir}}/script", system=system)
+    assert job.text() == "here\n"
+    await settled(lambda: not os.listdir(jobs.folder / "run"))
+    job = await jobs.run("true", system={**system, "files": {"script": 5}})
+    assert await job.status() == 1 << 8
+
+
 async def test_words_of_the_command_may_be_templates(jobs: Jobs) -> None:
     job = await jobs.run("echo", "{{id.dec}}", "{{taskid}}/{{size}}", "{{x}}", tasks=2)
     assert job.text(rank=1) == "1001 1/2 {{x}}\n"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fluxcore.job.jobid import f58
 from fluxcore.job.jobspec import Jobspec
+from fluxcore.shell.archive import extract
 from fluxcore.shell.errors import ERROR, Complaint, ShellError
 from fluxcore.shell.layout import Layout, Node
 from fluxcore.shell.mustache import Names
@@ -36,9 +37,10 @@ class Place:
 
 
 def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: str) -> Place:
-    """Make the job's own directory in ``rundir`` and choose the one to run in.
+    """Make the job's own directory in ``rundir``, with the files that the jobspec brings along,
+    and choose the one to run in.
 
-    :raises ShellError: there is none
+    :raises ShellError: the directory or a file cannot be made
     """
     system: Mapping[str, Any] = jobspec["attributes"]["system"]
     command: str = jobspec["tasks"][0]["command"][0]
@@ -50,7 +52,13 @@ def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: st
     except OSError as exc:
         text = f"error creating FLUX_JOB_TMPDIR: {exc.strerror}"
         raise ShellError(text, component="tmpdir") from None
-    return Place(cwd, tmpdir, Names(number, name, where, tmpdir, node), complaint)
+    place = Place(cwd, tmpdir, Names(number, name, where, tmpdir, node), complaint)
+    try:
+        extract(system.get("files") or {}, tmpdir)
+    except ShellError:
+        shutil.rmtree(tmpdir, ignore_errors=True)
+        raise
+    return place
 
 
 def _choose_cwd(wanted: str, host: str) -> tuple[str, Complaint | None]:
