@@ -19,6 +19,11 @@ class Dashboard(Vertical):
         super().__init__(id="dashboard")
         self._desk = desk
         self._panes = {pane: make(pane, desk) for pane in (*LEFT, *MIDDLE, *BOTTOM)}
+        self._columns = {
+            name: Vertical(*self._made(members), id=f"column-{name}")
+            for name, members in _COLUMNS.items()
+        }
+        self._row = Horizontal(*self._columns.values(), id="columns")
         #: The pane that the user is in.
         self.current = LEFT[0]
         self.zoomed = False
@@ -29,11 +34,11 @@ class Dashboard(Vertical):
 
     def compose(self) -> ComposeResult:
         """The columns, and the log below them."""
-        with Horizontal(id="columns"):
-            for name, members in _COLUMNS.items():
-                with Vertical(id=f"column-{name}"):
-                    yield from (self._panes[pane] for pane in members if pane in self._panes)
-        yield from (self._panes[pane] for pane in BOTTOM)
+        yield self._row
+        yield from self._made(BOTTOM)
+
+    def _made(self, panes: tuple[str, ...]) -> list[Pane]:
+        return [self._panes[pane] for pane in panes if pane in self._panes]
 
     # -- panes -----------------------------------------------------------------------------
 
@@ -52,7 +57,7 @@ class Dashboard(Vertical):
         if pane not in self._panes:
             made = self._panes[pane] = make(pane, self._desk)
             made.display = False
-            self.query_one("#column-detail").mount(made)
+            self._columns["detail"].mount(made)
         return self._panes[pane]
 
     def pane_of(self, widget: Widget | None) -> Pane | None:
@@ -113,8 +118,8 @@ class Dashboard(Vertical):
             size.width, size.height, self.current, zoomed=self.zoomed, opened=self.opened
         )
         for name, members in _COLUMNS.items():
-            self.query_one(f"#column-{name}").display = self.arrangement.shows(members)
-        self.query_one("#columns").display = any(map(self.arrangement.shows, _COLUMNS.values()))
+            self._columns[name].display = self.arrangement.shows(members)
+        self._row.display = any(map(self.arrangement.shows, _COLUMNS.values()))
         for pane in self._panes.values():
             pane.show_on_screen(pane.ID in self.arrangement.panes)
             pane.set_class(self.current == pane.ID, "-current")

@@ -1,10 +1,14 @@
 """A small instance in a script: what every pane shows in these tests."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
+from textual.app import App
+from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 
 from fluxcore.handle.logline import LogEntry
@@ -197,6 +201,32 @@ def tell(source: ScriptedSource) -> ScriptedSource:
 @pytest.fixture
 def source() -> ScriptedSource:
     return tell(ScriptedSource("local:///run/flux/local"))
+
+
+#: How often a key is handed on until its effect is there: to the widget that has the focus, up
+#: to who is bound to it, and from there to whom it concerns.
+HANDS = 4
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Keys as fast as they are handled; Textual's own waits until the process does nothing."""
+
+    async def press(app: App[object], keys: Iterable[str]) -> None:
+        pilot: Pilot[object] = Pilot(app)
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+            event = events.Key(name, key if len(key) == 1 else key_to_character(key))
+            event.set_sender(app)
+            app._driver.send_message(event)
+            for _ in range(HANDS):
+                await pilot._wait_for_screen()
+
+    async def idle(_least: float = 0.0, _most: float = 0.0) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(App, "_press_keys", press)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", idle)
 
 
 @pytest.fixture

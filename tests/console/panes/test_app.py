@@ -8,6 +8,8 @@ from fluxtop.data.modules import ModulesOf
 from fluxtop.data.trouble import Trouble
 from fluxtop.theming import load
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 NOW = 1795346760.0
 GONE = Trouble(errno.ECONNRESET, "Connection reset by peer")
 

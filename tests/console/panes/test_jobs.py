@@ -1,10 +1,14 @@
 import errno
 
+import pytest
+
 from fluxcore.job.eventlog import Event
 from fluxcore.job.output import Data
 from fluxtop.data.job import Happened, JobWatch, OutputWatch, Printed
 from fluxtop.data.jobs import CancelJob, JobEvents, JobsChanged, JobsWatch
 from fluxtop.data.trouble import Trouble
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 TRAIN = 13336259330048
 NOW = 1795346760.0

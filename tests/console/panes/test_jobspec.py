@@ -8,6 +8,8 @@ from fluxtop.data.job import Happened, JobDocument, JobWatch
 from fluxtop.data.jobspecs import SubmitJob
 from fluxtop.panes.jobspec import DRAFT
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 JOB = 13336259330049
 
 

@@ -1,7 +1,11 @@
 import errno
 
+import pytest
+
 from fluxtop.data.kvs import PRIMARY, Directories, Entry, KeyWatch, Listing, Root
 from fluxtop.data.trouble import Trouble
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 async def test_the_root_directory_is_listed(pilot, see):

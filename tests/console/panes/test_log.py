@@ -1,7 +1,10 @@
+import pytest
 from textual import events
 
 from fluxcore.handle.logline import LogEntry
 from fluxtop.data.log import LogBatch, LogWatch
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def line(text: str, severity: int = 6) -> LogEntry:

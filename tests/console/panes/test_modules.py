@@ -13,6 +13,8 @@ from fluxtop.data.modules import (
 )
 from fluxtop.data.trouble import Trouble
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 @pytest.fixture
 async def pilot(pilot, see):

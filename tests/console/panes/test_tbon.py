@@ -1,8 +1,12 @@
 import errno
 
+import pytest
+
 from fluxcore.resource.hostlist import Hostlist
 from fluxtop.data.tbon import Health, HealthWatch, Subtree, Topology, TopologyWatch
 from fluxtop.data.trouble import Trouble
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def pane(screen: str) -> list[str]:
