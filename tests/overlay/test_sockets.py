@@ -61,6 +61,7 @@ async def pair(folder: Path, *, allowed: bool = True) -> AsyncIterator[tuple[Sid
         finally:
             child.sockets.close()
             parent.sockets.close()
+        assert list(folder.iterdir()) == [], "the socket's file is gone"
 
 
 async def test_messages_both_ways(short_path: Path) -> None:

@@ -3,14 +3,15 @@
 import errno
 import json
 import socket
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Final
 
 from fluxcore.bootstrap.pmi_client import PmiClient
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.options import BootInfo
 from fluxcore.handle.errors import rpc_error
 from fluxcore.overlay.settings import OverlaySettings
-from fluxcore.overlay.sockets import KeyPair, OverlaySockets
+from fluxcore.overlay.sockets import KeyPair, OverlaySockets, is_public_key
 from fluxcore.overlay.topology import Topology
 
 _DEFAULT_TOPO: Final = "kary:32"
@@ -44,9 +45,15 @@ def boot_pmi(attrs: Attributes, uuid: str, pmi: PmiClient, rank: int, size: int)
             boot.attrs[name] = value
     if size > 1:
         boot.sockets = _exchange(attrs, uuid, pmi, boot)
-        boot.hosts = _hosts(pmi, size)
-    pmi.barrier()
-    pmi.finalize()
+    try:
+        if size > 1:
+            boot.hosts = _hosts(pmi, size)
+        pmi.barrier()
+        pmi.finalize()
+    except BaseException:
+        if boot.sockets is not None:
+            boot.sockets.close()
+        raise
     return boot
 
 
@@ -55,29 +62,56 @@ def _topo_uri(attrs: Attributes) -> str:
     return attrs.setdefault("tbon.topo", f"kary:{fanout}" if fanout else _DEFAULT_TOPO)
 
 
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A broker's business card: its host, its public key (Z85), where it listens."""
+
+    host: str
+    pubkey: str
+    uri: list[str]
+
+
 def _exchange(attrs: Attributes, uuid: str, pmi: PmiClient, boot: BootInfo) -> OverlaySockets:
     keys = KeyPair.generate()
     settings = OverlaySettings.read(attrs)
     sockets = OverlaySockets(keys, settings.io_threads, settings.child_rcvhwm)
+    try:
+        _connect(sockets, keys, attrs, uuid, pmi, boot)
+    except BaseException:
+        sockets.close()
+        raise
+    return sockets
+
+
+def _connect(
+    sockets: OverlaySockets,
+    keys: KeyPair,
+    attrs: Attributes,
+    uuid: str,
+    pmi: PmiClient,
+    boot: BootInfo,
+) -> None:
+    """Exchange cards with the others; listen to the children, connect to the parent."""
     children = boot.topology.children(boot.rank)
     uris = []
     if children:
         attrs.set("tbon.endpoint", sockets.bind(_endpoint(attrs, boot)))
         uris.append(attrs["tbon.endpoint"])
-    card = {"host": attrs["hostname"], "pubkey": keys.public, "uri": uris}
-    pmi.put(str(boot.rank), json.dumps(card, separators=(",", ":")))
+    card = _Card(attrs["hostname"], keys.public, uris)
+    pmi.put(str(boot.rank), json.dumps(asdict(card), separators=(",", ":")))
     pmi.barrier()
     for child in children:
-        sockets.allow(_card(pmi, child)["pubkey"])
+        sockets.allow(_card(pmi, child).pubkey)
     parent = boot.topology.parent(boot.rank)
     if parent is not None:
         above = _card(pmi, parent)
-        attrs.set("tbon.parent-endpoint", above["uri"][0])
-        sockets.connect(above["uri"][0], above["pubkey"], uuid)
-    return sockets
+        if not above.uri:
+            raise _senseless(parent)
+        attrs.set("tbon.parent-endpoint", above.uri[0])
+        sockets.connect(above.uri[0], above.pubkey, uuid)
 
 
-def _card(pmi: PmiClient, rank: int) -> dict[str, Any]:
+def _card(pmi: PmiClient, rank: int) -> _Card:
     text = pmi.get(str(rank))
     if text is None:
         raise rpc_error(errno.EPROTO, f"rank {rank} has put no business card")
@@ -87,7 +121,15 @@ def _card(pmi: PmiClient, rank: int) -> dict[str, Any]:
         raise rpc_error(errno.EPROTO, f"bizcard decode error: {exc}") from None
     if not isinstance(card, dict) or not {"host", "pubkey", "uri"} <= card.keys():
         raise rpc_error(errno.EPROTO, "bizcard decode error: a key is missing")
-    return card
+    host, pubkey, uri = card["host"], card["pubkey"], card["uri"]
+    listens = isinstance(uri, list) and all(isinstance(each, str) for each in uri)
+    if not (isinstance(host, str) and listens and is_public_key(pubkey)):
+        raise _senseless(rank)
+    return _Card(host, pubkey, uri)
+
+
+def _senseless(rank: int) -> OSError:
+    return rpc_error(errno.EPROTO, f"bizcard of rank {rank} makes no sense")
 
 
 def _hosts(pmi: PmiClient, size: int) -> list[str]:
@@ -98,7 +140,7 @@ def _hosts(pmi: PmiClient, size: int) -> list[str]:
         hosts = list(Hostlist.decode(known))
         if len(hosts) == size:
             return hosts
-    return [str(_card(pmi, rank)["host"]) for rank in range(size)]
+    return [_card(pmi, rank).host for rank in range(size)]
 
 
 def _endpoint(attrs: Attributes, boot: BootInfo) -> str:

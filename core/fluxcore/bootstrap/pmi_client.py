@@ -19,7 +19,7 @@ class PmiClient:
         self._lines = LineReader()
         self._ready: list[dict[str, str]] = []
         self._ask("init", "response_to_init", pmi_version=1, pmi_subversion=1)
-        self._kvsname = self._ask("get_my_kvsname", "my_kvsname")["kvsname"]
+        self._kvsname = self._ask("get_my_kvsname", "my_kvsname").get("kvsname", "")
 
     def put(self, key: str, value: str) -> None:
         """Give ``value`` to the others, after the next barrier."""
@@ -74,4 +74,8 @@ def from_environment(environ: Mapping[str, str]) -> tuple[PmiClient, int, int] |
         raise rpc_error(errno.EINVAL, text) from None
     if not 0 <= rank < size:
         raise rpc_error(errno.EINVAL, f"PMI_RANK={rank} is not below PMI_SIZE={size}")
-    return PmiClient(socket.socket(fileno=fd)), rank, size
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError as exc:
+        raise rpc_error(exc.errno or errno.EINVAL, f"PMI_FD={fd}: {exc.strerror}") from None
+    return PmiClient(sock), rank, size

@@ -1,11 +1,13 @@
 """Running a broker in this process, from its options to its exit code."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
 import uuid
+from dataclasses import dataclass
 from typing import Final
 
 from fluxcore.bootstrap.boot import boot_pmi, boot_single
@@ -16,13 +18,23 @@ from fluxcore.broker.options import BootInfo, BrokerOptions
 
 #: One busy thread must not hold the loop up for Python's default of 5 ms.
 _SWITCH_INTERVAL: Final = 50e-6
+#: Seconds that a broker may take to end when who started it is gone.
+_ORPHAN_TIMEOUT: Final = 60
 
 
-def run_broker(options: BrokerOptions, lifeline: int | None = None) -> int:
-    """Boot a broker, by PMI if the environment has it, and run it to its end; the exit code.
+@dataclass(frozen=True, slots=True)
+class Lifeline:
+    """How a broker learns that who started it is gone: ``fd`` comes to its end of file.
 
-    :param lifeline: a descriptor whose end of file says that who started us is gone
+    Nobody but the brokers can remove ``rundir`` then: the last of them does.
     """
+
+    fd: int
+    rundir: str
+
+
+def run_broker(options: BrokerOptions, lifeline: Lifeline | None = None) -> int:
+    """Boot a broker, by PMI if the environment has it, and run it to its end; the exit code."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
@@ -42,7 +54,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _run(options: BrokerOptions, lifeline: int | None) -> int:
+async def _run(options: BrokerOptions, lifeline: Lifeline | None) -> int:
     attrs, rundir, conf = prepare(options, socket.gethostname())
     try:
         broker_uuid = str(uuid.uuid4())
@@ -51,9 +63,12 @@ async def _run(options: BrokerOptions, lifeline: int | None) -> int:
     except BaseException:
         rundir.close()
         raise
-    if lifeline is not None:
-        _hold_on_to(lifeline)
-    return await broker.run()
+    orphaned = None if lifeline is None else _hold_on_to(lifeline.fd)
+    try:
+        return await broker.run()
+    finally:
+        if lifeline is not None and orphaned is not None and orphaned.is_set():
+            _remove_if_empty(lifeline.rundir)
 
 
 def _boot(attrs: Attributes, broker_uuid: str) -> BootInfo:
@@ -67,12 +82,23 @@ def _boot(attrs: Attributes, broker_uuid: str) -> BootInfo:
     return boot_pmi(attrs, broker_uuid, pmi, rank, size)
 
 
-def _hold_on_to(lifeline: int) -> None:
-    """Go down, as by a signal, when who started us is gone."""
+def _hold_on_to(fd: int) -> asyncio.Event:
+    """Go down, as by a signal, when who started us is gone; what is returned is set then."""
     loop = asyncio.get_running_loop()
+    orphaned = asyncio.Event()
 
     def ended() -> None:
-        loop.remove_reader(lifeline)
+        loop.remove_reader(fd)
+        orphaned.set()
+        # Nobody is left to end a broker that does not end: let the kernel do it.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_ORPHAN_TIMEOUT)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    loop.add_reader(lifeline, ended)
+    loop.add_reader(fd, ended)
+    return orphaned
+
+
+def _remove_if_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):  # others still use it, or have removed it
+        os.rmdir(folder)

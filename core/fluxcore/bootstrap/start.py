@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -21,6 +22,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from fluxcore.bootstrap.boot import HOSTS_KEY
+from fluxcore.bootstrap.run import Lifeline
 from fluxcore.broker import rc
 from fluxcore.broker.options import BrokerOptions
 from fluxcore.resource.hostlist import Hostlist
@@ -29,7 +31,19 @@ from fluxcore.shell.pmi_server import PmiServer
 from fluxcore.shell.pmi_wire import LineReader
 from fluxcore.wire.errors import WireError
 
-_FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+#: Signals that are passed on to the leader. The brokers have process groups of their own, so that
+#: one sent to ours (by a terminal, or by timeout(1)) reaches the leader once, and the others not.
+_FORWARDED: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+#: Runs a broker in this process; its exit code.
+RunBroker = Callable[[BrokerOptions, Lifeline | None], int]
 
 
 @dataclass(slots=True)
@@ -54,10 +68,11 @@ class _Rank:
     status: int | None = None
 
 
-def start_instance(
-    options: StartOptions, run_broker: Callable[[BrokerOptions, int | None], int]
-) -> int:
-    """Start the instance and wait for it; the exit code: the leader's, else the first bad one."""
+def start_instance(options: StartOptions, run_broker: RunBroker) -> int:
+    """Start the instance and wait for it.
+
+    The exit code is the highest of the brokers', or in the exit mode "leader" that of rank 0.
+    """
     _import_modules()
     made = options.rundir is None or not os.path.isdir(options.rundir)
     rundir = _make_rundir(options.rundir)
@@ -90,7 +105,7 @@ class _Instance:
         self,
         options: StartOptions,
         rundir: str,
-        run_broker: Callable[[BrokerOptions, int | None], int],
+        run_broker: RunBroker,
     ) -> None:
         self._options = options
         self._rundir = rundir
@@ -127,15 +142,15 @@ class _Instance:
         finally:
             os.close(held)
         codes = [exit_code(rank.status or 0) for rank in self._ranks]
-        return next((code for code in codes if code), 0)
+        return codes[0] if self._options.exit_mode == "leader" else max(codes)
 
     def _catch_signals(self) -> tuple[socket.socket, socket.socket]:
-        """Let signals wake the selector; the terminal's reach the brokers by themselves."""
+        """Let signals wake the selector."""
         wake, wakes = socket.socketpair()
         wake.setblocking(False)
         wakes.setblocking(False)
         signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
-        for signum in (*_FORWARDED, signal.SIGCHLD, signal.SIGINT):
+        for signum in (*_FORWARDED, signal.SIGCHLD):
             signal.signal(signum, lambda _signum, _frame: None)
         self._wakes = wakes
         return wake, wakes
@@ -153,10 +168,13 @@ class _Instance:
             return
         code = 1
         try:
+            os.setpgid(0, 0)
             os.close(held)
             ours.close()
             self._forget_parent()
             code = self._be_broker(rank, theirs.detach(), lifeline)
+        except BaseException:  # noqa: BLE001 - this process ends here, and says why
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -165,7 +183,7 @@ class _Instance:
     def _forget_parent(self) -> None:
         """In a new broker: drop what belongs to the starting process."""
         signal.set_wakeup_fd(-1)
-        for signum in (*_FORWARDED, signal.SIGCHLD, signal.SIGINT):
+        for signum in (*_FORWARDED, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
         for other in self._ranks:
             other.pmi.close()
@@ -175,8 +193,13 @@ class _Instance:
         os.environ.update(PMI_FD=str(pmi_fd), PMI_RANK=str(rank), PMI_SIZE=str(len(self._hosts)))
         options = self._options.broker
         setattrs = [*options.setattrs, ("rundir", self._rundir), ("hostname", self._hosts[rank])]
+        if rank == 0:
+            setattrs.append(("broker.rc2_pgrp", "1"))
+        else:
+            with open(os.devnull) as devnull:
+                os.dup2(devnull.fileno(), 0)
         mine = replace(options, setattrs=setattrs, command=options.command if rank == 0 else ())
-        return self._run_broker(mine, lifeline)
+        return self._run_broker(mine, Lifeline(lifeline, self._rundir))
 
     # -- serving and waiting ---------------------------------------------------------------
 
@@ -184,7 +207,7 @@ class _Instance:
         left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
         ready = self._selector.select(left)
         if not ready and self._deadline is not None:
-            self._kill_all(signal.SIGKILL)
+            self._kill_all()
             self._deadline = None
         for key, _events in ready:
             if key.fileobj is wake:
@@ -194,7 +217,7 @@ class _Instance:
 
     def _signals(self, numbers: bytes) -> None:
         for signum in numbers:
-            if signum in _FORWARDED or signum == signal.SIGINT:
+            if signum in _FORWARDED:
                 leader = self._ranks[0]
                 if leader.status is None:
                     os.kill(leader.pid, signum)
@@ -210,16 +233,19 @@ class _Instance:
                 self._ended(rank, status)
 
     def _ended(self, rank: int, status: int) -> None:
+        who, code = f"{rank} (pid {self._ranks[rank].pid})", exit_code(status)
         if os.WIFSIGNALED(status):
-            name = signal.strsignal(os.WTERMSIG(status))
-            print(f"flux-start: {rank} (pid {self._ranks[rank].pid}) {name}", file=sys.stderr)
+            _say(f"{who} {signal.strsignal(os.WTERMSIG(status))}")
+        elif code:
+            _say(f"{who} exited with rc={code}")
         if self._deadline is None and (rank == 0 or self._options.exit_mode == "any"):
             self._deadline = time.monotonic() + self._options.exit_timeout
 
-    def _kill_all(self, signum: int) -> None:
-        for broker in self._ranks:
+    def _kill_all(self) -> None:
+        for rank, broker in enumerate(self._ranks):
             if broker.status is None:
-                os.kill(broker.pid, signum)
+                _say(f"Exit timeout: killed rank {rank}")
+                os.kill(broker.pid, signal.SIGKILL)
 
     def _serve(self, rank: int) -> None:
         """Answer what a broker's PMI client says."""
@@ -230,10 +256,14 @@ class _Instance:
                 reply for line in broker.lines.feed(data) for reply in self._pmi.line(rank, line)
             ]
         except (WireError, ConnectionError) as exc:
-            print(f"flux-start: PMI client of rank {rank}: {exc}", file=sys.stderr)
+            _say(f"PMI client of rank {rank}: {exc}")
             data, replies = b"", []
         if not data:
             self._selector.unregister(broker.pmi)
             broker.pmi.close()
         for client, line in replies:
             self._ranks[client].pmi.sendall(line)
+
+
+def _say(text: str) -> None:
+    print(f"flux-start: {text}", file=sys.stderr, flush=True)

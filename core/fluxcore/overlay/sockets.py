@@ -7,7 +7,10 @@ are empty.
 """
 
 import asyncio
+import contextlib
 import errno
+import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -23,6 +26,9 @@ from fluxcore.wire.errors import WireError
 from fluxcore.wire.message import Message
 
 _LINGER_MS: Final = 5
+#: A CURVE key, in Z85 text and in bytes.
+_KEY_CHARS: Final = 40
+_KEY_BYTES: Final = 32
 #: The most messages taken from one socket before the loop gets a turn.
 _BATCH: Final = 256
 _PARENT_EVENTS: Final = (
@@ -45,6 +51,16 @@ class KeyPair:
         """A new pair."""
         public, secret = zmq.curve_keypair()
         return cls(public.decode(), secret.decode())
+
+
+def is_public_key(value: object) -> bool:
+    """True if ``value`` is a CURVE key in Z85 text."""
+    if not isinstance(value, str) or len(value) != _KEY_CHARS:
+        return False
+    try:
+        return len(z85_decode(value)) == _KEY_BYTES
+    except (KeyError, ValueError, struct.error):
+        return False
 
 
 class Receiver(Protocol):
@@ -76,6 +92,7 @@ class OverlaySockets:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._receiver: Receiver | None = None
         self._scheduled = False
+        self._endpoint = ""
 
     # -- set-up: before the loop runs ------------------------------------------------------
 
@@ -96,7 +113,8 @@ class OverlaySockets:
             router.bind(endpoint)
         except zmq.ZMQError as exc:
             raise rpc_error(exc.errno or errno.EINVAL, f"bind {endpoint}: {exc.strerror}") from None
-        return str(router.last_endpoint.decode().rstrip("\0"))
+        self._endpoint = str(router.last_endpoint.decode().rstrip("\0"))
+        return self._endpoint
 
     def allow(self, public_key: str) -> None:
         """Let the child with ``public_key`` (Z85) in."""
@@ -104,13 +122,20 @@ class OverlaySockets:
         self._auth.allowed.add(z85_decode(public_key))
 
     def connect(self, endpoint: str, public_key: str, uuid: str) -> None:
-        """Connect to the parent at ``endpoint``, which must hold ``public_key`` (Z85)."""
+        """Connect to the parent at ``endpoint``, which must hold ``public_key`` (Z85).
+
+        :raises OSError: the endpoint is none
+        """
         dealer = self._dealer = self._context.socket(zmq.DEALER)
         _set_common(dealer, self._keys)
         dealer.identity = uuid.encode()
         dealer.curve_serverkey = public_key.encode()
         self._monitor = dealer.get_monitor_socket(_PARENT_EVENTS)
-        dealer.connect(endpoint)
+        try:
+            dealer.connect(endpoint)
+        except zmq.ZMQError as exc:
+            text = f"connect {endpoint}: {exc.strerror}"
+            raise rpc_error(exc.errno or errno.EINVAL, text) from None
 
     # -- running ---------------------------------------------------------------------------
 
@@ -228,6 +253,15 @@ class OverlaySockets:
             self._auth.close()
         self._router = self._dealer = self._monitor = self._auth = None
         self._context.term()
+        self._remove_file()
+
+    def _remove_file(self) -> None:
+        """Remove the file of an ipc:// endpoint, which libzmq leaves."""
+        scheme, _, path = self._endpoint.partition("://")
+        self._endpoint = ""
+        if scheme == "ipc":
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
 
 def _descriptor(sock: "zmq.Socket[Any]") -> int:
