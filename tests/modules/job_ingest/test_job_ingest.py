@@ -68,6 +68,8 @@ async def test_bad_submissions(short_path: Path) -> None:
         good = signed(orjson.dumps(jobspec()))
         deps = jobspec(dependencies=[{"scheme": "afterok", "value": "123"}])
         constraint = jobspec(constraints={"foo": ["x"]})
+        hosts = [{"hostlist": ["host0,a"]}, {"not": [{"hostlist": ["b1,host[0-2]"]}]}]
+        elsewhere = jobspec(constraints={"and": [hosts[0]]}), jobspec(constraints={"or": hosts[1:]})
         urgent, plain = {"urgency": 99, "flags": 0}, {"urgency": 16, "flags": 0}
         for payload, error in (
             ({"J": good, **urgent}, (errno.EINVAL, "urgency range is [0:31]")),
@@ -93,6 +95,17 @@ async def test_bad_submissions(short_path: Path) -> None:
             (
                 {"J": signed(orjson.dumps(constraint)), **plain},
                 (errno.EINVAL, "unknown constraint operator 'foo'"),
+            ),
+            (
+                {"J": signed(orjson.dumps(elsewhere[0])), **plain},
+                (errno.EPERM, "host constraint contains invalid hosts: host 'a' not found"),
+            ),
+            (
+                {"J": signed(orjson.dumps(elsewhere[1])), **plain},
+                (
+                    errno.EPERM,
+                    "host constraint contains invalid hosts: hosts 'b1,host[1-2]' not found",
+                ),
             ),
             ({"urgency": 1}, (errno.EPROTO, os.strerror(errno.EPROTO))),
         ):

@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from fluxcore.handle.aio import Flux
@@ -17,9 +18,12 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
 from fluxcore.job.jobid import FluidGenerator, timestamp
+from fluxcore.job.jobspec import Jobspec, validate
 from fluxcore.modules.job_ingest.batch import Batch
+from fluxcore.modules.job_ingest.hosts import check_hosts
 from fluxcore.modules.job_ingest.options import parse_options
 from fluxcore.modules.job_ingest.submission import Submission
+from fluxcore.resource.hostlist import Hostlist
 from fluxcore.wire.constants import ROLE_USER
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int
@@ -84,7 +88,7 @@ class JobIngest(Module):
         """``{J, urgency, flags}`` -> ``{id}``."""
         if self._generator is None:
             raise rpc_error(errno.ENOSYS)
-        submission = Submission.of(req, validated=self._options.validate)
+        submission = Submission.of(req, self._validate if self._options.validate else None)
         if req.userid == 0 and os.getuid() and not self._options.allow_root:
             raise rpc_error(errno.EINVAL, "submission of jobs as user root not supported")
         if self._batch is None:
@@ -95,6 +99,14 @@ class JobIngest(Module):
         if len(self._batch) == self._options.batch_count:
             self._flush()
         return DEFERRED
+
+    def _validate(self, jobspec: Jobspec) -> None:
+        validate(jobspec)
+        check_hosts(jobspec, self._hosts)
+
+    @cached_property
+    def _hosts(self) -> Hostlist:
+        return Hostlist.decode(self.flux.cached_attr("hostlist"))
 
     def _flush(self) -> None:
         batch, self._batch = self._batch, None

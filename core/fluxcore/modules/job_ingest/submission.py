@@ -2,6 +2,7 @@
 
 import errno
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 from fluxcore.handle.errors import rpc_error
 from fluxcore.job import sign
 from fluxcore.job.jobid import kvs_key
-from fluxcore.job.jobspec import Jobspec, validate
+from fluxcore.job.jobspec import Jobspec
 from fluxcore.job.submission import FLAG_NOVALIDATE, check
 from fluxcore.kvs.ops import Op, put
 from fluxcore.wire.constants import ROLE_OWNER
@@ -29,10 +30,10 @@ class Submission:
     flags: int
 
     @classmethod
-    def of(cls, req: Message, *, validated: bool = True) -> "Submission":
+    def of(cls, req: Message, validate: Callable[[Jobspec], None] | None) -> "Submission":
         """The submission that a request ``{J, urgency, flags}`` is.
 
-        ``validated`` says that jobspecs are checked at all.
+        ``validate`` checks a jobspec, by raising OSError.
 
         :raises OSError: it is malformed, or its sender may not ask for that (CONTRACTS D2)
         """
@@ -41,7 +42,7 @@ class Submission:
         is_owner = bool(req.rolemask & ROLE_OWNER)
         check(urgency, flags, is_owner=is_owner)
         jobspec = _parse(sign.unwrap_from(signed, req.userid, is_owner=is_owner))
-        if validated and not flags & FLAG_NOVALIDATE:
+        if validate is not None and not flags & FLAG_NOVALIDATE:
             validate(jobspec)
         return cls(req, signed, _without_environment(jobspec), urgency, flags)
 
