@@ -43,6 +43,8 @@ class Heartbeat(Module):
 
     def _take_conf(self, conf: Mapping[str, Any]) -> None:
         table = conf.get("heartbeat", {})
+        if not isinstance(table, dict):
+            raise rpc_error(errno.EINVAL, "heartbeat is no table")
         period = _fsd(table.get("period", f"{_PERIOD}s"))
         if period is None or period <= 0 or math.isinf(period):
             raise rpc_error(errno.EINVAL, "heartbeat.period must be a positive FSD value")
