@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fluxcore.handle.aio import Flux
+from fluxcore.wire.message import Message
 from support.instance import NO_RC, LocalInstance
 from support.refused import refused
 
@@ -47,6 +48,18 @@ async def test_all_leave_when_the_last_has_come(local_instance: MakeLocal, size:
             await asyncio.gather(*map(_done, [*calls, enter(handles[-1], name, 8)]))
 
 
+async def next_event(flux: Flux, topic: str) -> asyncio.Future[None]:
+    """Done when the next event with ``topic`` has come."""
+    future = asyncio.get_running_loop().create_future()
+
+    def note(_msg: Message) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    await flux.subscribe(topic, note)
+    return future
+
+
 async def _done(call: Any) -> None:
     await call
 
@@ -75,7 +88,9 @@ async def test_barriers_of_different_names_do_not_mix(local_instance: MakeLocal)
 
 async def test_a_client_that_goes_fails_its_barrier(local_instance: MakeLocal) -> None:
     async with clients(local_instance, 4, 4) as (inst, handles):
+        failed = [await next_event(flux, "barrier.exit") for flux in handles]
         calls = [enter(flux, "b", 5) for flux in handles]
+        await handles[3].rpc("broker.ping", {})
         async with await inst.connect(3) as leaver:
             enter(leaver, "b", 6).then(lambda _msg: None)
             gone = enter(leaver, "c", 3)
@@ -83,7 +98,8 @@ async def test_a_client_that_goes_fails_its_barrier(local_instance: MakeLocal) -
             await leaver.rpc("broker.ping", {})
         assert gone.ended
         assert (await refused(waiting))[0] == errno.ECONNABORTED
-        # The name is free again.
+        # The name is free again, on each broker that has heard of it.
+        await asyncio.gather(*failed)
         again = [enter(flux, "c", 4) for flux in handles]
         await asyncio.gather(*map(_done, again))
         await asyncio.gather(*map(_done, [*calls, enter(handles[0], "b", 5)]))

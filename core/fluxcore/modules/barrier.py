@@ -36,19 +36,25 @@ class Barrier(Module):
         """Begin without barriers."""
         self._barriers: dict[str, _Barrier] = {}
         self._flush_planned = False
+        self._last_exit = 0
+        self._failed: dict[str, int] = {}
 
     @method("barrier.enter", role=ROLE_USER)
     def enter(self, req: Message) -> Reply:
         """``{name, count, internal?}``: answered when ``count`` have entered ``name``.
 
-        ``internal`` marks a broker's sum for its clients; ``count`` is then how many came, and
-        ``nprocs`` how many are awaited.
+        ``internal`` marks a broker's sum for its clients; ``count`` is then how many came,
+        ``nprocs`` how many are awaited, and ``since`` the sequence number of the last exit that
+        the broker knew of: who came before a barrier failed does not count in the next of its
+        name.
         """
         name, count = need_str(req.json, "name"), need_int(req.json, "count")
         internal = opt_bool(req.json, "internal")
         size = need_int(req.json, "nprocs") if internal else count
         if size <= 0 or count <= 0:
             raise rpc_error(errno.EINVAL)
+        if internal and need_int(req.json, "since") < self._failed.get(name, 0):
+            return None
         barrier = self._barriers.get(name)
         if barrier is None:
             barrier = self._barriers[name] = _Barrier(self, size)
@@ -80,6 +86,7 @@ class Barrier(Module):
                     "count": barrier.untold,
                     "nprocs": barrier.size,
                     "internal": True,
+                    "since": self._last_exit,
                 }
                 barrier.untold = 0
                 flags = UPSTREAM | NORESPONSE
@@ -90,10 +97,13 @@ class Barrier(Module):
     @on_event("barrier.exit")
     def exit(self, event: Message) -> None:
         """A barrier has ended, for all or with an error."""
-        barrier = self._barriers.pop(need_str(event.json, "name"), None)
+        name, errnum = need_str(event.json, "name"), need_int(event.json, "errnum")
+        self._last_exit = event.seq
+        if errnum:
+            self._failed[name] = event.seq
+        barrier = self._barriers.pop(name, None)
         if barrier is None:
             return
-        errnum = need_int(event.json, "errnum")
         if errnum:
             barrier.clients.end(errnum)
         else:

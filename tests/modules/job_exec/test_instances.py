@@ -1,0 +1,107 @@
+"""Jobs in real instances, from the command line."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fluxcore.handle.aio import connect
+from support.instance import Instance, start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def four() -> Iterator[Instance]:
+    with start(4) as instance:
+        yield instance
+
+
+def test_jobs_on_one_broker() -> None:
+    with start(1) as instance:
+        assert instance.flux("run", "echo", "hello").stdout == "hello\n"
+        assert instance.flux("run", "sh", "-c", "exit 3").returncode == 3
+        done = instance.flux("run", "nosuchprogram")
+        assert done.returncode == 127
+        assert "start failed: nosuchprogram: No such file or directory" in done.stderr
+        assert instance.flux("run", "cat", stdin="a\nb\n").stdout == "a\nb\n"
+        assert instance.flux("run", "-t", "0.1s", "sleep", "100").returncode == 142
+
+
+def test_jobs_on_all_brokers(four: Instance) -> None:
+    script = "echo $FLUX_TASK_RANK $FLUX_JOB_NNODES"
+    done = four.flux("run", "-l", "-N4", "-n8", "sh", "-c", script)
+    lines = sorted(done.stdout.splitlines())
+    assert lines == [f"{rank}: {rank} 4" for rank in range(8)]
+    done = four.flux("run", "-N4", "-n4", "cat", stdin="to all\n")
+    assert done.stdout == "to all\n" * 4
+
+
+def test_much_output(four: Instance, tmp_path: Path) -> None:
+    size = 10 << 20
+    path = tmp_path / "data"
+    path.write_bytes(b"0123456789abcde\n" * (size // 16))
+    done = four.flux("run", "cat", str(path), timeout=60)
+    assert len(done.stdout) == size
+    assert done.stdout == path.read_text()
+
+
+def test_nothing_is_left_of_jobs(four: Instance) -> None:
+    four.flux("submit", "--wait", "--cc=1-4", "true")
+    pid = asyncio.run(broker_pid(four, 0))
+    before = len(os.listdir(f"/proc/{pid}/fd"))
+    four.flux("submit", "--wait", "--cc=1-40", "-n2", "sh", "-c", "echo x")
+    assert len(os.listdir(f"/proc/{pid}/fd")) <= before
+    assert children(pid) == 0
+    assert not list(four.rundir.glob("jobtmp-*"))
+
+
+async def broker_pid(instance: Instance, rank: int) -> int:
+    async with await connect(instance.uri) as flux:
+        answer = await flux.rpc("attr.get", {"name": "broker.pid"}, nodeid=rank)
+        return int(answer.json["value"])
+
+
+def children(pid: int) -> int:
+    """How many children a process has, zombies included, beside the initial program's shell."""
+    count = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        count += len((task / "children").read_text().split())
+    return count - 1
+
+
+def test_an_instance_ends_with_jobs() -> None:
+    with start(2) as instance:
+        jobid = instance.flux("submit", "-N2", "-n2", "sh", "-c", "echo $$; sleep 100").stdout
+        assert jobid
+    # That no process is left is looked at by start().
+
+
+def test_a_broker_is_lost() -> None:
+    with start(4, exit_code=137) as instance:
+        command = ("sh", "-c", "echo $$; exec sleep 100")
+        jobid = instance.flux("submit", "-N4", "-n4", *command).stdout.strip()
+        pid = asyncio.run(broker_pid_of_job(instance, 3))
+        assert parent(pid) == instance.process.pid
+        os.kill(pid, signal.SIGKILL)
+        done = instance.flux("job", "attach", "-l", jobid)
+        tasks = dict(line.split(": ") for line in done.stdout.splitlines())
+        os.kill(int(tasks["3"]), signal.SIGKILL)  # nobody is left to do that
+        assert done.returncode == 143
+        assert "node failure on" in done.stderr
+        assert instance.flux("run", "-N3", "-n3", "true").returncode == 0
+
+
+async def broker_pid_of_job(instance: Instance, rank: int) -> int:
+    """The broker of ``rank``, once the only job has started."""
+    async with await connect(instance.uri) as flux:
+        while not (await flux.rpc("job-list.job-stats")).json["job_states"]["run"]:
+            pass
+    return await broker_pid(instance, rank)
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
