@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fluxcore.handle.loop import new_event_loop
+
+# The first loop of a process may open what all later ones share.
+new_event_loop().close()
+
 
 def descriptors() -> dict[int, str]:
     """This process's open descriptors and what each is."""

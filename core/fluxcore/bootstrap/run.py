@@ -15,6 +15,7 @@ from fluxcore.bootstrap.pmi_client import from_environment
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.broker import Broker, prepare
 from fluxcore.broker.options import BootInfo, BrokerOptions
+from fluxcore.handle.loop import new_event_loop
 
 #: One busy thread must not hold the loop up for Python's default of 5 ms.
 _SWITCH_INTERVAL: Final = 50e-6
@@ -42,16 +43,6 @@ def run_broker(options: BrokerOptions, lifeline: Lifeline | None = None) -> int:
         except OSError as exc:
             print(f"flux-broker: {exc.strerror or exc}", file=sys.stderr)
             return 1
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop of uvloop's where it is installed, else of asyncio's."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
 
 
 async def _run(options: BrokerOptions, lifeline: Lifeline | None) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
 from fluxcore.handle.aio import Flux
+from fluxcore.handle.loop import new_event_loop
 from fluxcore.handle.runner import ModuleFactory, ModuleRunner
 from fluxcore.wire.message import Message
 
@@ -80,7 +81,7 @@ class ThreadLink(ModuleLink):
 
     def start(self, welcome: Welcome) -> None:
         """Make the module's loop and handle, and start its thread."""
-        loop = self._module_loop = asyncio.new_event_loop()
+        loop = self._module_loop = new_event_loop()
         flux = self._flux = Flux(
             self._send, loop=loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs
         )
