@@ -15,14 +15,14 @@ class Tstat:
         self._mean = 0.0
         self._m2 = 0.0
 
-    def push(self, value: float) -> None:
-        """Take one more value (Welford's method)."""
+    def push(self, value: float, times: int = 1) -> None:
+        """Take ``value`` that often (Welford's method)."""
         self.min = value if not self.count else min(self.min, value)
         self.max = value if not self.count else max(self.max, value)
-        self.count += 1
+        self.count += times
         delta = value - self._mean
-        self._mean += delta / self.count
-        self._m2 += delta * (value - self._mean)
+        self._mean += delta * times / self.count
+        self._m2 += delta * (value - self._mean) * times
 
     @property
     def mean(self) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fluxcore.handle.service import DEFERRED, Method, Reply
+from fluxcore.kvs import batch
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 
@@ -128,11 +129,25 @@ async def test_a_blob_above_the_limit(instance: Any) -> None:
     await fails(it.flux().rpc("content.store", b"x" * 11), errno.EFBIG)
 
 
+async def test_many_blobs_are_stored_by_one_request(instance: Any) -> None:
+    it = await instance(2)
+    await it.load("content", "blob-size-limit=10")
+    blobs = [b"", b"a", b"b", b"a"]
+    rpc = it.flux().rpc
+    answer = await rpc("content.store-batch", batch.pack(blobs))
+    assert answer.data == b"".join(map(digest, blobs))
+    for blob in blobs:
+        assert ((await it.flux(1).rpc("content.load", digest(blob))).data or b"") == blob
+    await fails(rpc("content.store-batch", batch.pack([b"c", b"x" * 11])), errno.EFBIG)
+    await fails(rpc("content.store-batch", b"no batch"), errno.EPROTO)
+    await fails(it.flux(1).rpc("content.store-batch", batch.pack(blobs)), errno.EINVAL)
+
+
 async def test_guests_have_no_access(instance: Any) -> None:
     it = await instance()
     await it.load("content")
     guest = it.client(userid=1234, rolemask=c.ROLE_USER)
-    for method in ("load", "store", "flush", "stats-get", "checkpoint-get"):
+    for method in ("load", "store", "store-batch", "flush", "stats-get", "checkpoint-get"):
         await fails(guest.flux.rpc(f"content.{method}"), errno.EPERM)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxcore.handle.aio import Flux
+from fluxcore.kvs import batch
 from fluxcore.kvs.blobref import blobref
 from fluxcore.modules.content_sqlite import ContentSqlite
 from fluxcore.wire import constants as c
@@ -64,6 +65,18 @@ async def test_what_is_answered_is_in_the_file(it: Any, tmp_path: Path) -> None:
     copy = sqlite3.connect(tmp_path / "copy")
     assert copy.execute("SELECT COUNT(*) FROM objects").fetchone() == (100,)
     copy.close()
+
+
+async def test_many_blobs_come_in_one_request(it: Any) -> None:
+    rpc = it.flux().rpc
+    blobs = [b"", b"a", b"large" * 100000]
+    answer = await rpc("content-backing.store-batch", batch.pack(blobs))
+    assert answer.data == b"".join(map(digest, blobs))
+    for blob in blobs:
+        assert ((await rpc("content-backing.load", digest(blob))).data or b"") == blob
+    assert (await rpc("content-sqlite.stats-get")).json["store_time"]["count"] == 3
+    assert (await rpc("content-backing.store-batch", batch.pack([]))).data == b""
+    await fails(rpc("content-backing.store-batch", b"no batch"), errno.EPROTO)
 
 
 async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from fluxcore.handle.calls import Call
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_CRIT, LOG_DEBUG, LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
+from fluxcore.kvs import batch
 from fluxcore.kvs.blobref import hash_type
 from fluxcore.kvs.cache import Cache
 from fluxcore.modules.content.checkpoint import CheckpointService
@@ -24,7 +25,7 @@ from fluxcore.modules.content.writeback import Flushed, WriteBack
 from fluxcore.wire.constants import UPSTREAM
 from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import Message, Payload
-from fluxcore.wire.payload import need_str
+from fluxcore.wire.payload import need_str, opt_bool
 
 _BACKING: Final = "content-backing"
 _BACKING_ATTR: Final = "content.backing-module"
@@ -54,6 +55,7 @@ class Content(Module):
         self._dirty = WriteBack(self._store_behind, self._options.flush_batch_limit)
         self._pump_planned = False
         self._backing_name = ""
+        self._backing_takes_batches = False
         CheckpointService(self._ask, self._flush, self._leads_to_backing).bind(flux.core)
 
     async def start(self) -> None:
@@ -101,20 +103,41 @@ class Content(Module):
     def store(self, req: Message) -> Reply:
         """A blob -> its digest; EFBIG above the limit."""
         blob = req.data or b""
+        digest = self._keep(blob)
+        if self.rank == 0:
+            self._store_soon(digest)
+            return digest
+        self._store_through(digest, blob, req)
+        return DEFERRED
+
+    @method("content.store-batch")
+    def store_batch(self, req: Message) -> Reply:
+        """Blobs -> their digests (see :mod:`~fluxcore.kvs.batch`); EFBIG, one is above the limit.
+
+        This is for the KVS, whose commits are made on rank 0. Rank 0 only.
+        """
+        if self.rank != 0:
+            raise rpc_error(errno.EINVAL, "blobs can be stored in batches only on rank 0")
+        digests = [self._keep(blob) for blob in batch.unpack(req.data)]
+        for digest in digests:
+            self._store_soon(digest)
+        return b"".join(digests)
+
+    def _keep(self, blob: bytes) -> bytes:
+        """Put ``blob`` into the cache; its digest."""
         if len(blob) > self._options.blob_size_limit:
             raise rpc_error(errno.EFBIG)
         digest = self._hash.digest(blob)
         if digest not in self._blobs:
             self._blobs.add(digest, blob, len(blob))
             self._respond(self._loads.pop(digest, ()), blob)
-        if self.rank > 0:
-            self._store_through(digest, blob, req)
-            return DEFERRED
+        return digest
+
+    def _store_soon(self, digest: bytes) -> None:
         if digest not in self._dirty:
             self._blobs.hold(digest)
             self._dirty.add(digest)
             self._plan_pump()
-        return digest
 
     def _store_through(self, digest: bytes, blob: bytes, req: Message) -> None:
         waiting = self._stores.get(digest)
@@ -128,7 +151,7 @@ class Content(Module):
     def _stored_through(self, digest: bytes, answer: Message) -> None:
         waiting = self._stores.pop(digest)
         self._blobs.release(digest)
-        errnum = self._failure(digest, answer)
+        errnum = _failure(digest, answer)
         if errnum:
             self._blobs.discard(digest)
             self._fail(waiting, errnum, answer.text)
@@ -138,10 +161,6 @@ class Content(Module):
             flushes, self._flushes = self._flushes, []
             for then in flushes:
                 then(0)
-
-    def _failure(self, digest: bytes, answer: Message) -> int:
-        """The errno of a store; EIO if what was stored is something else."""
-        return answer.errnum or (0 if answer.data == digest else errno.EIO)
 
     # -- writing behind, on rank 0 -----------------------------------------------------------
 
@@ -156,20 +175,31 @@ class Content(Module):
         if self.flux.connected:
             self._dirty.pump()
 
-    def _store_behind(self, digest: bytes) -> None:
-        blob = self._blobs.get(digest)
-        assert blob is not None, "a dirty blob is held"
-        self._ask("store", blob or None).then(partial(self._stored_behind, digest))
+    def _store_behind(self, digests: list[bytes]) -> None:
+        blobs: dict[bytes, bytes] = {}
+        for digest in digests:
+            blob = self._blobs.get(digest)
+            assert blob is not None, "a dirty blob is held"
+            blobs[digest] = blob
+        if self._backing_takes_batches:
+            for part in batch.parts(blobs, digests):
+                payload = batch.pack([blobs[digest] for digest in part])
+                self._ask("store-batch", payload).then(partial(self._stored_behind, part))
+        else:
+            for digest, blob in blobs.items():
+                self._ask("store", blob or None).then(partial(self._stored_behind, [digest]))
 
-    def _stored_behind(self, digest: bytes, answer: Message) -> None:
-        errnum = self._failure(digest, answer)
+    def _stored_behind(self, digests: list[bytes], answer: Message) -> None:
+        errnum = _failure(b"".join(digests), answer)
         if errnum:
             unavailable = errnum == errno.ENOSYS
             level = LOG_DEBUG if unavailable else LOG_CRIT
             text = "backing store service unavailable" if unavailable else answer.text
             self.flux.log(level, f"content store: {text or errno.errorcode.get(errnum)}")
-        if self._dirty.stored(digest, errnum):
-            self._blobs.release(digest)
+        else:
+            for digest in digests:
+                self._blobs.release(digest)
+        self._dirty.stored(digests, errnum)
 
     @method("content.flush")
     def flush(self, req: Message) -> Reply:
@@ -195,7 +225,11 @@ class Content(Module):
 
     @method("content.register-backing")
     async def register_backing(self, req: Message) -> Reply:
-        """``{name}``: module ``name`` serves content-backing from now on. Rank 0 only."""
+        """``{name, batch?}``: module ``name`` serves content-backing from now on. Rank 0 only.
+
+        With ``batch``, its store-batch too.
+        """
+        takes_batches = opt_bool(req.json, "batch")
         name = need_str(req.json, "name")
         if self.rank != 0:
             text = "content backing store can only be registered on rank 0"
@@ -208,6 +242,7 @@ class Content(Module):
             self._backing_name = name
             attr = {"name": _BACKING_ATTR, "value": name, "force": True}
             await self.flux.rpc("attr.set", attr)
+        self._backing_takes_batches = takes_batches
         self._dirty.active = True
         self.flux.log(LOG_DEBUG, f"content backing store: enabled {name}")
         self._plan_pump()
@@ -281,3 +316,8 @@ class Content(Module):
         for waiting in (*self._loads.values(), *self._stores.values()):
             self._fail(waiting, errno.ENOSYS, None)
         self._dirty.stop()
+
+
+def _failure(digests: bytes, answer: Message) -> int:
+    """The errno of a store; EIO if what was stored is something else."""
+    return answer.errnum or (0 if answer.data == digests else errno.EIO)

@@ -1,12 +1,12 @@
 """Which blobs the backing store does not have yet (CONTRACTS C17, C18).
 
 On rank 0 a store is answered at once and written behind it. There is no IO here: ``store`` is
-told which blob to send to the backing store, and :meth:`WriteBack.stored` what became of it.
+told which blobs to send to the backing store, and :meth:`WriteBack.stored` what became of them.
 """
 
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 #: Takes 0 when everything is written, or the errno of what could not be.
@@ -18,7 +18,7 @@ BATCH_LIMIT: Final = 256
 class WriteBack:
     """Dirty blobs by digest: those that wait, and at most ``limit`` on their way."""
 
-    def __init__(self, store: Callable[[bytes], None], limit: int = BATCH_LIMIT) -> None:
+    def __init__(self, store: Callable[[list[bytes]], None], limit: int = BATCH_LIMIT) -> None:
         self._store = store
         self._limit = limit
         self._dirty: dict[bytes, None] = {}
@@ -52,28 +52,28 @@ class WriteBack:
             return  # an answer that came at once
         self._sending = True
         try:
-            while self.active and self._queue and self.in_flight < self._limit:
-                self.in_flight += 1
-                self._store(self._queue.popleft())
+            while self.active and (room := min(len(self._queue), self._limit - self.in_flight)):
+                self.in_flight += room
+                self._store([self._queue.popleft() for _ in range(room)])
         finally:
             self._sending = False
 
-    def stored(self, digest: bytes, errnum: int) -> bool:
-        """A blob was written, or not; True if it is clean now.
+    def stored(self, digests: Sequence[bytes], errnum: int) -> None:
+        """Blobs were written and are clean now, or were not.
 
-        One that was not is tried again with the next :meth:`pump` and not before, so a full disk
-        is not hammered.
+        Those that were not are tried again with the next :meth:`pump` and not before, so a full
+        disk is not hammered.
         """
-        self.in_flight -= 1
+        self.in_flight -= len(digests)
         if errnum:
-            self._failed.append(digest)
+            self._failed.extend(digests)
             self._tell(errnum)
         else:
-            del self._dirty[digest]
+            for digest in digests:
+                del self._dirty[digest]
             if not self._dirty:
                 self._tell(0)
         self._send()
-        return not errnum
 
     def flush(self, then: Flushed) -> None:
         """Call ``then`` once nothing is dirty, or something could not be written."""

@@ -11,7 +11,7 @@ collection raises that of every blob it can reach and then deletes those left be
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -148,10 +148,14 @@ class Database:
             raise rpc_error(errno.EINVAL)
         return blob if size == -1 else decompress(blob, size)
 
-    def store(self, digest: bytes, blob: bytes) -> None:
-        """Keep ``blob``; one that is there already is in use again: it gets today's epoch."""
+    def store(self, blobs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep blobs, each a digest and the blob itself.
+
+        One that is there already is in use again: it gets today's epoch.
+        """
+        epoch = self.epoch
         with sqlite_errors():
-            self._db.execute(_STORE, (digest, blob, self.epoch))
+            self._db.executemany(_STORE, [(digest, blob, epoch) for digest, blob in blobs])
 
     def exists(self, digest: bytes) -> bool:
         """True if there is a blob of ``digest``."""

@@ -18,6 +18,7 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
 from fluxcore.handle.tstat import Tstat
+from fluxcore.kvs import batch
 from fluxcore.kvs.blobref import hash_type, to_digest
 from fluxcore.modules.content_sqlite.database import Database
 from fluxcore.modules.content_sqlite.options import Options, configured, with_args
@@ -55,7 +56,7 @@ class ContentSqlite(Module):
         text = f"{path} ({self._db.count()} objects) {self._describe()}"
         self.flux.log(LOG_DEBUG, text)
         try:
-            await self.flux.rpc("content.register-backing", {"name": self.name})
+            await self.flux.rpc("content.register-backing", {"name": self.name, "batch": True})
         except OSError:
             self._db.close()
             raise
@@ -145,13 +146,22 @@ class ContentSqlite(Module):
     @method("content-backing.store")
     def store(self, req: Message) -> Reply:
         """A blob -> its digest, once it is written."""
-        blob = req.data or b""
+        return self._store(req, [req.data or b""])
+
+    @method("content-backing.store-batch")
+    def store_batch(self, req: Message) -> Reply:
+        """Blobs -> their digests (see :mod:`~fluxcore.kvs.batch`), once all are written."""
+        return self._store(req, batch.unpack(req.data))
+
+    def _store(self, req: Message, blobs: list[bytes]) -> Reply:
         start = time.perf_counter()
-        digest = self._hash.digest(blob)
+        digests = [self._hash.digest(blob) for blob in blobs]
         self._write()
-        self._db.store(digest, blob)
-        self._store_time.push(1e3 * (time.perf_counter() - start))
-        return self._answer_written(req, digest)
+        self._db.store(zip(digests, blobs, strict=True))
+        if blobs:
+            each = 1e3 * (time.perf_counter() - start) / len(blobs)
+            self._store_time.push(each, len(blobs))
+        return self._answer_written(req, b"".join(digests))
 
     @method("content-backing.validate")
     def validate(self, req: Message) -> Reply:

@@ -14,6 +14,7 @@ from functools import partial
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.tstat import Tstat
+from fluxcore.kvs import batch
 from fluxcore.kvs.blobref import HashType, to_digest
 from fluxcore.kvs.checkpoint import Checkpoint
 from fluxcore.kvs.key import PRIMARY
@@ -95,23 +96,26 @@ class Commits:
         if not applied.stores:
             self._stored(namespace, commit, applied)
             return
-        storing = _Storing(len(applied.stores))
-        for ref, blob in applied.stores.items():
-            then = partial(self._one_stored, namespace, commit, applied, storing, ref)
-            self._flux.rpc("content.store", blob or None).then(then)
+        blobs = applied.stores
+        parts = batch.parts(blobs, blobs)
+        storing = _Storing(len(parts))
+        for refs in parts:
+            then = partial(self._part_stored, namespace, commit, applied, storing, refs)
+            payload = batch.pack([blobs[ref] for ref in refs])
+            self._flux.rpc("content.store-batch", payload).then(then)
 
-    def _one_stored(
+    def _part_stored(
         self,
         namespace: Ns,
         commit: Commit,
         applied: Applied,
         storing: _Storing,
-        ref: str,
+        refs: list[str],
         answer: Message,
     ) -> None:
         if answer.errnum:
             storing.errnum = answer.errnum
-        elif answer.data != to_digest(ref):
+        elif answer.data != b"".join(map(to_digest, refs)):
             storing.errnum = errno.EPROTO  # the content service hashes in another way
         storing.left -= 1
         if storing.left:
