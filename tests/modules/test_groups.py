@@ -82,7 +82,7 @@ async def test_joining_and_leaving_at_once_comes_to_nothing(local_instance: Make
         last = all_[0].stream("groups.get", {"name": "last"})
         await until(last, "3")
         assert await members(flux, "g") == "3"
-        assert (await flux.rpc("groups.stats-get", nodeid=1)).json["g"] == "3"
+        assert (await flux.rpc("groups.stats-get", nodeid=1)).json["subtree"]["g"] == "3"
 
 
 async def test_a_subtree_that_is_gone_leaves_every_group(local_instance: MakeLocal) -> None:
@@ -105,3 +105,16 @@ async def test_watchers_come_and_go(local_instance: MakeLocal) -> None:
         await anext(watch)
         await flux.rpc("groups.join", {"name": "g"})
         assert (await anext(watch)).json == {"members": "0"}
+
+
+async def test_a_broker_leaves_what_a_client_that_is_gone_made_it_join(
+    local_instance: MakeLocal,
+) -> None:
+    async with local_instance(2, setattrs=NO_RC) as inst, await inst.connect(0) as flux:
+        watch = flux.stream("groups.get", {"name": "g"})
+        await flux.rpc("groups.join", {"name": "g"})
+        async with await inst.connect(1) as other:
+            await other.rpc("groups.join", {"name": "g"})
+            await until(watch, "0-1")
+        await until(watch, "0")
+        assert await members(flux, "broker.online") == "0-1"

@@ -32,7 +32,8 @@ class Groups(Module):
 
     async def start(self) -> None:
         """Follow the children, so that those that are lost leave their groups."""
-        self._mine: set[str] = set()
+        #: Our own groups, each with who has made us join: that one's end takes us out again.
+        self._mine: dict[str, RequestList] = {}
         #: What is known of the subtree here; on rank 0, of the whole instance.
         self._members: dict[str, IdSet] = {}
         self._changes: dict[str, _Change] = {}
@@ -58,7 +59,8 @@ class Groups(Module):
         if name in self._mine:
             text = f"rank {self.rank} is already a member of {name}"
             raise rpc_error(errno.EEXIST, text)
-        self._mine.add(name)
+        joiner = self._mine[name] = RequestList(self.flux)
+        joiner.add(req)
         self._change(name, self._me, _NONE)
         return None
 
@@ -68,9 +70,12 @@ class Groups(Module):
         name = self._local_name(req)
         if name not in self._mine:
             raise rpc_error(errno.ENOENT, f"rank {self.rank} is not a member of {name}")
-        self._mine.remove(name)
-        self._change(name, _NONE, self._me)
+        self._leave(name)
         return None
+
+    def _leave(self, name: str) -> None:
+        del self._mine[name]
+        self._change(name, _NONE, self._me)
 
     def _local_name(self, req: Message) -> str:
         if not req.rolemask & c.ROLE_LOCAL:
@@ -102,7 +107,10 @@ class Groups(Module):
 
     @method("groups.disconnect", role=c.ROLE_USER)
     def disconnect(self, req: Message) -> Reply:
-        """A client has gone."""
+        """A client has gone: we leave what it has made us join."""
+        for name, joiner in list(self._mine.items()):
+            if joiner.disconnect(req):
+                self._leave(name)
         for watchers in self._watchers.values():
             watchers.disconnect(req)
         return None
@@ -153,8 +161,9 @@ class Groups(Module):
             watchers.end()
 
     def stats(self) -> dict[str, Any]:
-        """What groups.stats-get answers: the members of each group as known here."""
-        return {name: members.encode() for name, members in self._members.items()}
+        """What groups.stats-get answers: ``{subtree}``, the members of each group known here."""
+        members = {name: members.encode() for name, members in self._members.items()}
+        return {"subtree": members}
 
 
 def _decoded(change: dict[str, Any]) -> _Change:
