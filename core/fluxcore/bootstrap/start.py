@@ -25,8 +25,8 @@ from fluxcore.bootstrap.boot import HOSTS_KEY
 from fluxcore.bootstrap.run import Lifeline
 from fluxcore.broker import rc
 from fluxcore.broker.options import BrokerOptions
+from fluxcore.job.waitstatus import exit_code
 from fluxcore.resource.hostlist import Hostlist
-from fluxcore.shell.child import exit_code
 from fluxcore.shell.pmi_server import PmiServer
 from fluxcore.shell.pmi_wire import LineReader
 from fluxcore.wire.errors import WireError

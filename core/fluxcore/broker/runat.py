@@ -14,7 +14,8 @@ from typing import IO, Final
 from fluxcore.broker.terminal import LentTerminal, lend
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
-from fluxcore.shell.child import Child, exit_code
+from fluxcore.job.waitstatus import exit_code
+from fluxcore.shell.child import Child
 
 #: Output without a newline is logged in pieces of this size.
 _LINE_MAX: Final = 65536

@@ -137,9 +137,3 @@ def _watch_in_thread(
 
     threading.Thread(target=wait, name=f"wait-{pid}", daemon=True).start()
     return stopped.set
-
-
-def exit_code(status: int) -> int:
-    """A wait status as a shell gives it: the exit code, or 128 and the signal's number."""
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code

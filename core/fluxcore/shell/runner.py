@@ -22,7 +22,8 @@ from fluxcore.shell.limits import differing, limited
 from fluxcore.shell.mustache import render
 from fluxcore.shell.options import ShellOptions, parse
 from fluxcore.shell.place import Place, prepare
-from fluxcore.shell.shell import Shell, fatal_report, log_report
+from fluxcore.shell.reports import fatal_report, log_report
+from fluxcore.shell.shell import Shell
 from fluxcore.shell.spawn import Program, Spawner
 from fluxcore.shell.task import TaskIO
 

@@ -1,9 +1,10 @@
 """The shell of a job on one node, without IO (CONTRACTS D21).
 
-Theory of operation: it is told what happens to its tasks and says, through its :class:`ShellPort`,
-what is to be done and what is to be reported to the execution service on rank 0, which keeps the
-job's records. A task goes its way by the table below; the shell has finished when every task has
-ended and its output with it, and on the leader's node when no task elsewhere writes to its files.
+Theory of operation: it is told what happens to its tasks and says, through its port (see
+:mod:`~fluxcore.shell.port`), what is to be done and what is to be reported to the execution service
+on rank 0, which keeps the job's records. A task goes its way by the table below; the shell has
+finished when every task has ended and its output with it, and on the leader's node when no task
+elsewhere writes to its files.
 
 ::
 
@@ -14,13 +15,13 @@ Output is reported as the data events of RFC 24. What has not been written there
 beyond a window the tasks' output is left in their pipes, until the service gives credit.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from fluxcore.job import jobid
 from fluxcore.job.output import decode_data
+from fluxcore.job.waitstatus import exit_code
 from fluxcore.resource.idset import IdSet
 from fluxcore.shell.errors import DEBUG, WARN, Complaint, ShellError, start_error
 from fluxcore.shell.layout import Layout, Node
@@ -28,6 +29,8 @@ from fluxcore.shell.lines import OutputStream
 from fluxcore.shell.options import ShellOptions
 from fluxcore.shell.pmi_server import PmiServer, Replies
 from fluxcore.shell.pmi_wire import LineReader
+from fluxcore.shell.port import ShellPort
+from fluxcore.shell.reports import exit_report, fatal_report, log_report
 from fluxcore.wire.errors import WireError
 
 #: Bytes of output under way at which reading stops, and at which it begins again.
@@ -45,39 +48,6 @@ _NEXT: Final[Mapping[tuple[State, str], State]] = {
     ("running", "exited"): "ended",
     ("ended", "closed"): "done",
 }
-
-
-class ShellPort(Protocol):
-    """What a shell does to the world; tasks by their number on the node."""
-
-    def report(self, kind: str, what: Mapping[str, Any]) -> None:
-        """Tell the execution service, after what it has been told before."""
-
-    def write_file(
-        self, stream: str, index: int | None, pieces: Sequence[tuple[str, bytes]]
-    ) -> None:
-        """Write output, each piece with its task's rank, to the file of a stream.
-
-        It is the file of local task ``index``, or with None the one that tasks elsewhere share.
-        """
-
-    def kill(self, index: int, signum: int) -> None:
-        """Send a signal to a task."""
-
-    def write(self, index: int, data: bytes, eof: bool) -> int:
-        """Give a task input; how many bytes it has not read."""
-
-    def answer_pmi(self, index: int, data: bytes) -> None:
-        """Answer a task's PMI client."""
-
-    def hold(self, held: bool) -> None:
-        """Stop reading the tasks' output, or go on."""
-
-    def abandon(self, index: int) -> None:
-        """Wait no more for the end of a task's output; it is told as ended at once."""
-
-    def finished(self, status: int) -> None:
-        """All is over; ``status`` is that of the shell."""
 
 
 @dataclass(slots=True)
@@ -209,13 +179,11 @@ class Shell:
         """A task has ended, with its wait status."""
         task = self._tasks[index]
         self._advance(index, "exited")
-        code = os.waitstatus_to_exitcode(status)
-        code = code if code >= 0 else 128 - code
         if not self._failed:
-            self._code = max(self._code, code)
+            self._code = max(self._code, exit_code(status))
         if not self._exit_reported:
             self._exit_reported = True
-            self._port.report("exit", _exit_report(index, task, status, code))
+            self._port.report("exit", exit_report(index, task.id, task.pid, status))
         if not task.streams:
             self._closed(index)
         elif self._doomed:
@@ -351,35 +319,6 @@ class Shell:
         assert self._unstarted == sum(task.state == "waiting" for task in self._tasks)
         assert self._unacknowledged >= 0
         assert self._held or self._unacknowledged <= WINDOW
-
-
-def log_report(index: int, complaint: Complaint) -> dict[str, Any]:
-    """The context of the log event (RFC 24) that a complaint of shell number ``index`` is."""
-    report = {"rank": index, "level": complaint.level, "message": complaint.message}
-    if complaint.component is not None:
-        report["component"] = complaint.component
-    return report
-
-
-def fatal_report(index: int, error: ShellError) -> dict[str, Any]:
-    """The report that a job cannot go on, from its shell number ``index``."""
-    report: dict[str, Any] = {"rank": index, "message": error.text, "code": error.code}
-    if error.component is not None:
-        report["component"] = error.component
-    return report
-
-
-def _exit_report(index: int, task: _Task, status: int, code: int) -> dict[str, Any]:
-    """The context of the event shell.task-exit."""
-    return {
-        "localid": index,
-        "rank": task.id,
-        "state": "Exited",
-        "pid": task.pid,
-        "wait_status": status,
-        "signaled": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-        "exitcode": code,
-    }
 
 
 def _pieces(contexts: Sequence[Mapping[str, Any]]) -> list[tuple[str, bytes]]:

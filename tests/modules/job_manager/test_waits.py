@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from fluxcore.modules.job_manager.exits import describe_end, describe_status
+from fluxcore.modules.job_manager.exits import describe_end
 from support.job_world import World
 
 WAITABLE = 4
@@ -81,31 +81,19 @@ def test_who_goes_is_forgotten(world: World) -> None:
     assert world.waits.zombies.keys() == {1}
 
 
-@pytest.mark.parametrize(
-    ("status", "text"),
-    [
-        (0, ""),
-        (3 << 8, "task(s) exited with exit code 3"),
-        (137 << 8, "task(s) Killed"),
-        (15, "job shell Terminated"),
-        (0x137F, "unexpected wait(2) status 4991"),
-    ],
-)
-def test_wait_status_in_words(status: int, text: str) -> None:
-    assert describe_status(status) == text
-
-
 def test_how_jobs_have_ended(world: World) -> None:
-    for jobid in (1, 2, 3):
+    for jobid in (1, 2, 3, 4):
         world.submit(jobid)
     world.settle()
     world.finish(1)
     world.finish(2, 256)
+    world.finish(4, 255 << 8)
     world.machine.raise_exception(world.machine.active[3], "cancel", 0, "by me")
     world.release(3)
-    ends = [describe_end(world.machine.inactive[jobid]) for jobid in (1, 2, 3)]
+    ends = [describe_end(world.machine.inactive[jobid]) for jobid in (1, 2, 3, 4)]
     assert ends == [
         (True, ""),
         (False, "task(s) exited with exit code 1"),
         (False, "Fatal exception type=cancel by me"),
+        (False, "task(s) Unknown signal 127"),
     ]

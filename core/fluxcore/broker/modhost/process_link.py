@@ -17,7 +17,8 @@ from dataclasses import asdict
 from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
 from fluxcore.handle.stream import MessageStream
-from fluxcore.shell.child import Child, exit_code
+from fluxcore.job.waitstatus import exit_code
+from fluxcore.shell.child import Child
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, request, unsendable
 

@@ -1,8 +1,6 @@
 """The lines that ``flux job attach`` writes about a job (CONTRACTS D14)."""
 
 import json
-import os
-import signal
 from typing import Any, Final
 
 from fluxcore.job.eventlog import Event
@@ -49,28 +47,3 @@ def exec_log_line(context: dict[str, Any], seconds: float) -> str:
     """What goes before a message that the exec system caught for a job."""
     names = f"{context.get('component')}[{context.get('rank')}]: {context.get('stream')}"
     return f"{seconds:.3f}s: {names}: "
-
-
-def exit_status(status: int) -> tuple[int, str]:
-    """The exit code that a job's wait status means, and what to say of it.
-
-    A shell that was killed by signal N gives 128+N, like tasks that were; of success there is
-    nothing to say.
-    """
-    if os.WIFSIGNALED(status):
-        signum = os.WTERMSIG(status)
-        return 128 + signum, f"job shell {signal_text(signum)}"
-    if not os.WIFEXITED(status):
-        return 1, f"unexpected wait(2) status {status}"
-    code = os.WEXITSTATUS(status)
-    if code > 128:
-        return code, f"task(s) {signal_text(code - 128)}"
-    return code, f"task(s) exited with exit code {code}" if code else ""
-
-
-def signal_text(signum: int) -> str:
-    """A signal in words, as strsignal(3) has it."""
-    try:
-        return signal.strsignal(signum) or f"Unknown signal {signum}"
-    except ValueError:
-        return f"Unknown signal {signum}"

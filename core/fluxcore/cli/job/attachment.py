@@ -20,6 +20,7 @@ from fluxcore.cli.job.attach_output import OutputView
 from fluxcore.job.eventlog import Event
 from fluxcore.job.output import encode_data
 from fluxcore.job.taskmap import Taskmap
+from fluxcore.job.waitstatus import shell_exit
 from fluxcore.resource.idset import IdSet
 
 JOB_LOG: Final = "eventlog"
@@ -166,7 +167,7 @@ class Attachment:
         status = (event.context or {}).get("status")
         if not isinstance(status, int):
             raise CommandError("error decoding finish context")
-        self._code, text = attach_text.exit_status(status)
+        self._code, text = shell_exit(status)
         if text:
             self._say(text)
 

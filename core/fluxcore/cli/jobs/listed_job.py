@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from fluxcore.cli.job.attach_text import signal_text
 from fluxcore.cli.jobs.values import short_duration
 from fluxcore.job import states
+from fluxcore.job.waitstatus import signal_text
 
 #: What an attribute is if job-list does not have it.
 _DEFAULTS: Final[Mapping[str, Any]] = {

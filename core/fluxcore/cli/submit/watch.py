@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fluxcore.cli.errors import CommandError
-from fluxcore.cli.job.attach_text import exit_status, log_text
+from fluxcore.cli.job.attach_text import log_text
 from fluxcore.cli.job.attachment import EXEC_LOG, JOB_LOG, OUTPUT_LOG
 from fluxcore.cli.job.ids import id_text
 from fluxcore.cli.options import Parsed
@@ -15,6 +15,7 @@ from fluxcore.handle.blocking import Flux, Pending
 from fluxcore.job.eventlog import Event, decode
 from fluxcore.job.output import Data, Header, Log, Redirect
 from fluxcore.job.output import decode as decode_output
+from fluxcore.job.waitstatus import shell_exit
 from fluxcore.wire.constants import STREAMING
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_str
@@ -113,7 +114,7 @@ class _Watcher:
         _write("stderr", text.encode())
 
     def _finished(self, jobid: int, event: Event, status: int) -> None:
-        code, _ = exit_status(status)
+        code, _ = shell_exit(status)
         self.exit_code = max(self.exit_code, code)
         if self._verbose:
             self._log(jobid, event, f"{'failed' if status else 'complete'}: status={status}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from fluxcore.job.fsd import format_fsd
 from fluxcore.job.taskmap import Taskmap
+from fluxcore.job.waitstatus import exit_code
 
 
 class FirstExit:
@@ -58,5 +59,4 @@ class FirstExit:
 
 def shell_status(wait_status: int) -> int:
     """The wait status of a shell that exits with what a task's wait status comes to."""
-    code = os.waitstatus_to_exitcode(wait_status)
-    return (code if code >= 0 else 128 - code) << 8
+    return exit_code(wait_status) << 8

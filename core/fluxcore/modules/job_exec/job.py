@@ -29,8 +29,8 @@ from fluxcore.modules.job_exec.shells import Shells
 from fluxcore.resource.idset import IdSet
 from fluxcore.shell.errors import NOTICE, WARN, ShellError
 from fluxcore.shell.options import ShellOptions
+from fluxcore.shell.reports import fatal_report
 from fluxcore.shell.runner import service_name
-from fluxcore.shell.shell import fatal_report
 
 Phase = Literal["init", "starting", "running", "final"]
 

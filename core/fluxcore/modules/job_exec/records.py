@@ -10,7 +10,7 @@ from fluxcore.modules.job_exec.limits import OutputLimit, format_size
 from fluxcore.resource.idset import IdSet
 from fluxcore.shell.errors import FATAL, WARN, Complaint
 from fluxcore.shell.options import ShellOptions
-from fluxcore.shell.shell import log_report
+from fluxcore.shell.reports import log_report
 
 _INPUT_HEADER: Final = {
     "version": 1,
