@@ -11,8 +11,8 @@ job is over when every shell has finished or is lost.
     init -failed----------------------------------> final
     starting -complete----------------------------> final
 
-A fatal exception, wherever it comes from, ends the shells: a first signal, the killing one again
-and again, and at last the job is over without those that cannot be killed.
+A fatal exception, wherever it comes from, ends the shells (see :mod:`~.ending`), and at last the
+job is over without those that cannot be killed.
 """
 
 import signal
@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from fluxcore.job.jobid import f58
+from fluxcore.modules.job_exec.deadlines import Deadlines
+from fluxcore.modules.job_exec.ending import Ending
 from fluxcore.modules.job_exec.first_exit import FirstExit, shell_status
 from fluxcore.modules.job_exec.mock import MockTest
 from fluxcore.modules.job_exec.options import ExecOptions
@@ -27,7 +29,7 @@ from fluxcore.modules.job_exec.port import TIMERS, JobPort, Start, Timer
 from fluxcore.modules.job_exec.records import Records, merged
 from fluxcore.modules.job_exec.shells import Shells
 from fluxcore.resource.idset import IdSet
-from fluxcore.shell.errors import NOTICE, WARN, ShellError
+from fluxcore.shell.errors import WARN, ShellError
 from fluxcore.shell.options import ShellOptions
 from fluxcore.shell.reports import fatal_report
 from fluxcore.shell.runner import service_name
@@ -63,17 +65,18 @@ class ExecJob:
         self.records = Records(options)
         self.phase: Phase = "init"
         self.critical = IdSet.span(0, len(start.rset.nodes) - 1)
-        self.expiration = start.rset.expiration
         self._options = options
         self._policy = policy
         self._port = port
         self.shells = Shells(start.rset)
-        self._began: float | None = None
-        self._failing = False
-        self._ending = False
-        #: Fatal exceptions of ours that the job manager will tell us of.
-        self._own: list[str] = []
-        self._forced_status: int | None = None
+        self._ending = Ending(policy, port, self.shells)
+        self._deadlines = Deadlines(
+            start.rset,
+            options.signal if mock is None else None,
+            policy.max_start_delay_percent,
+            port,
+            self.records,
+        )
         self._first: FirstExit | None = None
         self._pmi: dict[int, Mapping[str, str]] = {}
         #: What followers report before the leader's layout, which begins all records.
@@ -105,7 +108,7 @@ class ExecJob:
     def _up(self, now: float) -> None:
         """All shells exist."""
         self._advance("up")
-        self._set_timers(now)
+        self._deadlines.arm(now)
         self._port.answer("start", {})
 
     def mock_started(self, now: float) -> None:
@@ -132,34 +135,9 @@ class ExecJob:
 
     def set_expiration(self, now: float, expiration: float) -> None:
         """The job expires at another time, in seconds since 1970; 0 for never."""
-        self.expiration = expiration
+        self._deadlines.expiration = expiration
         if self.phase == "running":
-            self._set_timers(now)
-
-    def _set_timers(self, now: float) -> None:
-        self._port.disarm("expiration")
-        self._port.disarm("signal")
-        if self._began is None:
-            self._began = now
-        if self.expiration > 0:
-            late = self._late(self._began)
-            self._port.arm("expiration", max(self.expiration + late - now, 0.0))
-        early = self._options.signal
-        if early is None or self.mock is not None:
-            return
-        if self.expiration > 0:
-            self._port.arm("signal", max(self.expiration - early.timeleft - now, 0.0))
-        else:
-            text = f"job has no expiration, {_signame(early.signum)} will not be sent"
-            self.records.complain(now, NOTICE, text, "signal")
-
-    def _late(self, began: float) -> float:
-        """The seconds that the job has lost before it began, if they are many of its own."""
-        starttime = self.start.rset.starttime
-        if not 0 < starttime < self.expiration:
-            return 0.0
-        delay, duration = max(began - starttime, 0.0), self.expiration - starttime
-        return delay if 100 * delay / duration > self._policy.max_start_delay_percent else 0.0
+            self._deadlines.arm(now)
 
     def expired(self, timer: Timer, now: float) -> None:
         """A timer has run out."""
@@ -167,16 +145,11 @@ class ExecJob:
             _EXPIRED[timer](self, now)
 
     def _time_is_over(self, now: float) -> None:
-        self._raise("timeout", 0, "resource allocation expired")
+        self._ending.raise_exception("timeout", 0, "resource allocation expired")
         self._end_shells(signal.SIGALRM, now)
 
     def _signal_early(self, now: float) -> None:
-        early = self._options.signal
-        assert early is not None
-        name = _signame(early.signum)
-        text = f"job will expire in {early.timeleft:.1f}s, sending {name} to job"
-        self.records.complain(now, NOTICE, text, "signal")
-        self._signal(early.signum)
+        self._ending.signal(self._deadlines.announce(now))
 
     def _mock_over(self, now: float) -> None:
         assert self.mock is not None
@@ -190,30 +163,16 @@ class ExecJob:
         ``signum`` is a signal to end it by instead of the usual one.
         """
         if self.phase != "final":
-            self._raise("exec", 0, note)
+            self._ending.raise_exception("exec", 0, note)
             self._end_shells(signum or self._policy.term_signal, now)
-
-    def _raise(self, kind: str, severity: int, note: str) -> None:
-        if severity == 0:
-            if self._failing:
-                return
-            self._failing = True
-            self._own.append(kind)
-        self._port.answer("exception", {"severity": severity, "type": kind, "note": note})
 
     def exception(self, kind: str, wait_status: int | None, now: float) -> None:
         """The job manager tells of a fatal exception."""
-        if self.phase == "final":
+        if self.phase == "final" or not self._ending.hear(kind):
             return
-        if kind in self._own:
-            self._own.remove(kind)  # it is being acted on
-        elif self._failing:
-            self._signal(self._policy.term_signal)
-        else:
-            self._failing = True
-            if wait_status is not None and wait_status >= 0:
-                self._forced_status = shell_status(wait_status)
-            self._end_shells(self._policy.term_signal, now)
+        if wait_status is not None and wait_status >= 0:
+            self._ending.forced_status = shell_status(wait_status)
+        self._end_shells(self._policy.term_signal, now)
 
     def _end_shells(self, signum: int, now: float) -> None:
         """End what runs, by ``signum`` first."""
@@ -223,23 +182,14 @@ class ExecJob:
             self._finalize(now)
         elif self.mock is not None:
             self._complete(now, signum)
-        elif not self._ending:
-            self._ending = True
-            self._port.arm("kill", self._policy.kill_timeout)
-            self._port.arm("give-up", self._policy.give_up_after)
-            self._signal(signum, final=signum == self._policy.kill_signal)
-
-    def _signal(self, signum: int, *, final: bool = False) -> None:
-        what = {"signum": int(signum), "final": final}
-        self._port.tell_shells(self.shells.active, "signal", what)
+        else:
+            self._ending.begin(signum)
 
     def _kill_again(self, _now: float) -> None:
-        self._signal(self._policy.kill_signal, final=True)
-        self._port.arm("kill", self._policy.kill_timeout)
+        self._ending.kill()
 
     def _give_up(self, now: float) -> None:
-        ranks = self.shells.active
-        self._port.drain(ranks, f"unkillable user processes for job {f58(self.id)}")
+        self._ending.give_up(f58(self.id))
         self._complete(now, max(1, self.shells.status))
 
     # -- what shells report ----------------------------------------------------------------
@@ -274,7 +224,7 @@ class ExecJob:
         self._take_early(now)
 
     def _started(self, rank: int, _what: Mapping[str, Any], now: float) -> None:
-        if self.shells.start(rank) and not self._failing:
+        if self.shells.start(rank) and not self._ending.failing:
             self.records.tasks_started(now)
 
     def _message(self, _rank: int, what: Mapping[str, Any], now: float) -> None:
@@ -336,7 +286,7 @@ class ExecJob:
 
     def _first_fatal(self, text: str, now: float) -> None:
         assert self._first is not None
-        self._forced_status = self._first.shell_status
+        self._ending.forced_status = self._first.shell_status
         self._shell_fails(ShellError(text, component="task-exit"), now)
 
     def _shell_fails(self, error: ShellError, now: float) -> None:
@@ -362,7 +312,7 @@ class ExecJob:
             self.records.complain(now, WARN, text)
             self.fail(f"node failure on {shell.host} (rank {rank})", now)
         else:
-            self._raise("node-failure", _CRITICAL, text)
+            self._ending.raise_exception("node-failure", _CRITICAL, text)
             if self._first is None:
                 self._watch_others(FirstExit(shell.index, None), now)
         self._hear(rank, now)
@@ -384,10 +334,7 @@ class ExecJob:
 
     def _complete(self, now: float, status: int) -> None:
         self._advance("complete")
-        if self._failing:
-            if self._forced_status is not None:
-                status = self._forced_status
-            status = status or 1 << 8
+        status = self._ending.status(status)
         self.records.ended(now, status)
         self._port.answer("finish", {"status": status})
         self._finalize(now)
@@ -408,11 +355,11 @@ class ExecJob:
             "critical_ranks": self.critical.encode(),
             "multiuser": 0,
             "has_namespace": 1,
-            "exception_in_progress": int(self._failing),
+            "exception_in_progress": int(self._ending.failing),
             "started": int(self.phase != "init"),
             "running": int(self.phase == "running"),
             "finalizing": int(self.phase == "final"),
-            "expiration": self.expiration,
+            "expiration": self._deadlines.expiration,
             "kill_timeout": self._policy.kill_timeout,
             "total_shells": len(self.shells),
             "active_shells": self.shells.left,
@@ -425,10 +372,6 @@ class ExecJob:
         if self.mock is None and self.phase in ("starting", "running"):
             assert self.shells.left > 0
             assert (self.shells.unheard == 0) == (self.phase == "running")
-
-
-def _signame(signum: int) -> str:
-    return signal.Signals(signum).name
 
 
 _EXPIRED: Final = {
