@@ -32,6 +32,7 @@ class PmiOfOne:
         self._kvs = kvs
         self._barrier = barrier
         self.finalized = False
+        self.kvsname = "job"
 
     def put(self, key: str, value: str) -> None:
         self._kvs[key] = value
@@ -80,7 +81,7 @@ def close(booted: list[Any]) -> None:
             info.sockets.close()
 
 
-ONE_NODE = {"flux_taskmap": "[[0,1,4,1]]", "flux_instance-level": "0"}
+ONE_NODE = {"flux_taskmap": "[[0,1,4,1]]"}
 
 
 def test_four_brokers_on_one_node(short_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_four_brokers_on_one_node(short_path: Path) -> None:
     infos: list[BootInfo] = [info for info, _attrs in booted]
     assert [list(info.hosts) for info in infos] == [["host0", "host1", "host2", "host3"]] * 4
     assert [info.method for info in infos] == ["simple"] * 4
-    assert infos[2].attrs == {"broker.mapping": "[[0,1,4,1]]", "instance-level": "0"}
+    assert infos[2].attrs == {"broker.mapping": "[[0,1,4,1]]"}
     _info, attrs = booted[1]
     assert attrs["tbon.endpoint"] == f"ipc://{short_path}/tbon-1"
     assert attrs["tbon.parent-endpoint"] == f"ipc://{short_path}/tbon-0"
@@ -134,8 +135,23 @@ def test_one_broker_needs_no_sockets(short_path: Path) -> None:
     info = boot_single(attrs)
     assert (info.rank, info.size, info.sockets, list(info.hosts)) == (0, 1, None, ["h"])
     assert (info.method, attrs["broker.mapping"]) == ("single", "[[0,1,1,1]]")
-    ((info, _attrs),) = boot_all(Pmi(1, **ONE_NODE), 1, short_path)
+    ((info, _attrs),) = boot_all(Pmi(1), 1, short_path)
     assert info.sockets is None
+    assert info.attrs == {"broker.mapping": "[[0,1,1,1]]"}
+
+
+def test_a_job_of_another_instance(short_path: Path) -> None:
+    """Only a job's shell says how deep it is; its key space has the job's name."""
+    pmi = Pmi(2, **{"flux_instance-level": "1"})
+    pmi.kvs["PMI_process_mapping"] = "(vector,(0,1,2))"
+    booted = boot_all(pmi, 2, short_path)
+    for info, _attrs in booted:
+        assert info.attrs == {
+            "instance-level": "1",
+            "jobid": "job",
+            "broker.mapping": "[[0,1,2,1]]",
+        }
+    close(booted)
 
 
 def test_the_topology() -> None:

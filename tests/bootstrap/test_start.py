@@ -259,9 +259,12 @@ def test_an_interactive_shell(short_path: Path, size: list[str]) -> None:
     terminal.until("prompt> ")
     terminal.type("echo size $(flux getattr size)\n")
     terminal.until(f"size {len(size) + 1}\r\n")
+    terminal.until("prompt> ")
     terminal.type("cat\n")
+    terminal.until("cat\r\n")
     terminal.type("parrot\n")
-    terminal.until("parrot\r\nparrot\r\n")  # typed, and said by cat
+    terminal.until("parrot\r\n")  # typed
+    terminal.until("parrot\r\n")  # and said by cat
     terminal.type("\x03")
     terminal.until("prompt> ")
     terminal.type("exit 5\n")

@@ -74,15 +74,51 @@ def test_attributes_after_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "FLUX_URI" not in os.environ
 
 
+def test_the_socket_is_in_the_rundir_unless_told(short_path: Path) -> None:
+    attrs = attrs_with()
+    setup.local_uri(attrs, "/run/x", 3)
+    assert attrs["local-uri"] == "local:///run/x/local-3"
+    attrs = attrs_with(local_uri=f"local://{short_path}/sock")
+    setup.local_uri(attrs, "/run/x", 3)
+    assert attrs["local-uri"] == f"local://{short_path}/sock"
+
+
+def test_a_socket_that_cannot_be(short_path: Path) -> None:
+    (short_path / "private").mkdir(mode=0o500)
+    file = short_path / "file"
+    file.touch()
+    long = "x" * 100
+    for uri, text in (
+        ("baduri", "local-uri is malformed"),
+        (
+            "local:///noexist/x",
+            "local-uri directory cannot stat /noexist: No such file or directory",
+        ),
+        (f"local://{file}/x", f"local-uri directory {file}: Not a directory"),
+        (
+            f"local://{short_path}/private/x",
+            f"local-uri directory {short_path}/private does not have owner=rwx permissions",
+        ),
+        (
+            f"local:///{long}/local-0",
+            "local-uri length of 109 bytes exceeds max 107 AF_UNIX socket path length",
+        ),
+    ):
+        assert refusal(setup.local_uri, attrs_with(local_uri=uri), "/run", 0)[1] == text
+
+
 def test_a_nested_instance_knows_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLUX_URI", "local:///parent")
     monkeypatch.setenv("FLUX_JOB_ID_PATH", "/f1")
+    monkeypatch.setenv("FLUX_KVS_NAMESPACE", "job-1")
     attrs = setup.first_attributes(BrokerOptions(), "h")
     info = boot()
     info.attrs["jobid"] = "f1"
     setup.boot_attributes(attrs, info)
     assert attrs["parent-uri"] == "local:///parent"
     assert attrs["jobid-path"] == "/f1"
+    assert attrs["parent-kvs-namespace"] == "job-1"
+    assert "FLUX_KVS_NAMESPACE" not in os.environ
 
 
 @pytest.mark.parametrize("quorum", ["0", "5", "x", "-1", "1.5", ""])

@@ -16,8 +16,10 @@ from fluxcore.overlay.topology import Topology
 
 _DEFAULT_TOPO: Final = "kary:32"
 
-#: Keys that a PMI server may have put in advance, and the attributes they become.
-_PREPUT: Final = {"flux.instance-level": "instance-level", "flux.taskmap": "broker.mapping"}
+#: What a PMI server that is part of Flux has put in advance.
+_LEVEL_KEY: Final = "flux.instance-level"
+#: Where the brokers are: as Flux says it (RFC 34), and as others do (RFC 13).
+_MAPPING_KEYS: Final = ("flux.taskmap", "PMI_process_mapping")
 #: The hosts of all ranks, from a server that knows them; else they are gathered.
 HOSTS_KEY: Final = "flux.hostlist"
 
@@ -39,10 +41,7 @@ def boot_pmi(attrs: Attributes, uuid: str, pmi: PmiClient, rank: int, size: int)
     """
     topology = Topology.parse(_topo_uri(attrs), size)
     boot = BootInfo(rank, size, topology, [attrs["hostname"]], method="simple")
-    for key, name in _PREPUT.items():
-        value = pmi.get(key)
-        if value is not None:
-            boot.attrs[name] = value
+    boot.attrs.update(_told(pmi, size))
     if size > 1:
         boot.sockets = _exchange(attrs, uuid, pmi, boot)
     try:
@@ -55,6 +54,34 @@ def boot_pmi(attrs: Attributes, uuid: str, pmi: PmiClient, rank: int, size: int)
             boot.sockets.close()
         raise
     return boot
+
+
+def _told(pmi: PmiClient, size: int) -> dict[str, str]:
+    """The attributes that the PMI server has the values of."""
+    told = {}
+    level = pmi.get(_LEVEL_KEY)
+    if level is not None:
+        # Only a job's shell knows the level: its key space is named after the job.
+        told["instance-level"] = level
+        told["jobid"] = pmi.kvsname
+    mapping = "[[0,1,1,1]]" if size == 1 else _mapping(pmi)
+    if mapping is not None:
+        told["broker.mapping"] = mapping
+    return told
+
+
+def _mapping(pmi: PmiClient) -> str | None:
+    """Where the brokers are, as a task map (RFC 34); None if nobody says so, or it is nonsense."""
+    from fluxcore.job.taskmap import Taskmap
+
+    for key in _MAPPING_KEYS:
+        text = pmi.get(key)
+        if text is not None:
+            try:
+                return Taskmap.decode(text).encode()
+            except ValueError:
+                return None
+    return None
 
 
 def _topo_uri(attrs: Attributes) -> str:

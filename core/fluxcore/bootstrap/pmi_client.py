@@ -19,15 +19,16 @@ class PmiClient:
         self._lines = LineReader()
         self._ready: list[dict[str, str]] = []
         self._ask("init", "response_to_init", pmi_version=1, pmi_subversion=1)
-        self._kvsname = self._ask("get_my_kvsname", "my_kvsname").get("kvsname", "")
+        #: The name of the server's key space: of the job that we are, if a shell has started us.
+        self.kvsname = self._ask("get_my_kvsname", "my_kvsname").get("kvsname", "")
 
     def put(self, key: str, value: str) -> None:
         """Give ``value`` to the others, after the next barrier."""
-        self._ask("put", "put_result", kvsname=self._kvsname, key=key, value=value)
+        self._ask("put", "put_result", kvsname=self.kvsname, key=key, value=value)
 
     def get(self, key: str) -> str | None:
         """What somebody has put; None if nobody has."""
-        self._send("get", kvsname=self._kvsname, key=key)
+        self._send("get", kvsname=self.kvsname, key=key)
         answer = self._receive("get_result")
         return answer.get("value") if answer.get("rc", "0") == "0" else None
 

@@ -116,7 +116,6 @@ class _Instance:
         hosts = list(options.hosts or [socket.gethostname()] * options.size)
         self._hosts = hosts
         preput = {
-            "flux.instance-level": "0",
             "flux.taskmap": f"[[0,1,{options.size},1]]",
             "PMI_process_mapping": f"(vector,(0,1,{options.size}))",
         }

@@ -158,8 +158,8 @@ class Attributes:
             self.set(name, value)
         return self[name]
 
-    def set_on_command_line(self, name: str, value: str) -> None:
-        """Set ``name`` as ``-S name=value`` does.
+    def set_on_command_line(self, name: str, value: str | None) -> None:
+        """Set ``name`` as ``-S name=value`` does, or ``-S name`` without a value.
 
         :raises OSError: ENOENT "unknown attribute", EINVAL "attribute may not be set on the
             command line"

@@ -71,8 +71,7 @@ class Broker:
         self._uuid = broker_uuid
         attrs.set("broker.uuid", self._uuid)
         setup.boot_attributes(attrs, boot)
-        if attrs.get("local-uri") is None:
-            attrs.set("local-uri", f"local://{rundir.path}/local-{boot.rank}")
+        setup.local_uri(attrs, rundir.path, boot.rank)
         self._levels = setup.log_levels(attrs)
         if boot.rank == 0:
             self._dirs.append(BrokerDir(attrs, "statedir", _STATE_PARENT))
@@ -125,6 +124,7 @@ class Broker:
     def _make_runat(self, loop: asyncio.AbstractEventLoop) -> RunAt:
         def environ() -> dict[str, str]:
             env = {**os.environ, "FLUX_URI": self._attrs["local-uri"]}
+            env.pop("FLUX_ENCLOSING_ID", None)  # an instance that is no job is in none
             jobid = self._attrs.get("jobid")
             return {**env, "FLUX_ENCLOSING_ID": jobid} if jobid else env
 

@@ -12,7 +12,8 @@ class BrokerOptions:
     """The command line of ``flux broker``."""
 
     command: Sequence[str] = ()
-    setattrs: Sequence[tuple[str, str]] = ()
+    #: Names with their values; None where only the name was given.
+    setattrs: Sequence[tuple[str, str | None]] = ()
     conf_path: str | None = None
     conf_updates: Sequence[str] = ()
     verbose: int = 0

@@ -26,7 +26,12 @@ _ENV_BLOCKLIST: Final = (
     "FLUX_PROXY_REMOTE",
     "FLUX_START_URI",
     "FLUX_KVS_NAMESPACE",
-    "FLUX_ENCLOSING_ID",
+    "FLUX_JOB_ID",
+    "FLUX_JOB_SIZE",
+    "FLUX_JOB_NNODES",
+    "FLUX_JOB_TMPDIR",
+    "FLUX_TASK_RANK",
+    "FLUX_TASK_LOCAL_ID",
     "PMI_*",
     "PMIX_*",
     "FLUX_PMI_LIBRARY_PATH",
@@ -133,8 +138,7 @@ class RunAt:
         return {
             name: value
             for name, value in self._environ().items()
-            if name in ("FLUX_ENCLOSING_ID",)
-            or not any(fnmatchcase(name, pattern) for pattern in _ENV_BLOCKLIST)
+            if not any(fnmatchcase(name, pattern) for pattern in _ENV_BLOCKLIST)
         }
 
     def _next(self, name: str, entry: _Entry) -> None:

@@ -10,8 +10,10 @@ from typing import Final
 from fluxcore.broker.attributes import Attributes
 from fluxcore.handle.errors import rpc_error
 
-#: What the kernel allows for a UNIX socket's path, less the longest name we put in a rundir.
-_MAX_PATH: Final = 108 - len("/local-9999") - 1
+#: Bytes of the longest path that a UNIX socket can have; a NUL comes after them.
+SOCKET_PATH_MAX: Final = 107
+#: The same less the longest name we put in a rundir.
+_MAX_PATH: Final = SOCKET_PATH_MAX - len("/local-9999")
 
 
 class BrokerDir:
@@ -36,7 +38,7 @@ class BrokerDir:
         else:
             made = False
         try:
-            _check(path)
+            check_directory(path)
             if name == "rundir":
                 _check_length(path)
         except OSError:
@@ -78,8 +80,16 @@ def _check_length(path: str) -> None:
         raise rpc_error(errno.EOVERFLOW, f"{text} to allow for AF_UNIX socket creation.")
 
 
-def _check(path: str) -> None:
-    status = os.stat(path)
+def check_directory(path: str) -> None:
+    """Check that ``path`` is a directory of the instance owner's, who may do anything in it.
+
+    :raises OSError: with a text that says what is wrong
+    """
+    try:
+        status = os.stat(path)
+    except OSError as exc:
+        text = f"cannot stat {path}: {exc.strerror}"
+        raise rpc_error(exc.errno or errno.EINVAL, text) from None
     if status.st_uid != os.geteuid():
         raise rpc_error(errno.EPERM, f"{path} is not owned by instance owner")
     if not stat.S_ISDIR(status.st_mode):

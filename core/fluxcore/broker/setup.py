@@ -11,6 +11,7 @@ from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.logbuf import LogLevels
 from fluxcore.broker.options import BootInfo, BrokerOptions
 from fluxcore.broker.runat import Command, RunAt, shell_command, user_shell
+from fluxcore.broker.rundir import SOCKET_PATH_MAX, check_directory
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
 from fluxcore.job.fsd import parse_fsd
@@ -72,14 +73,36 @@ def boot_attributes(attrs: Attributes, boot: BootInfo) -> None:
         attrs.setdefault(name, value)
     _check_quorum(attrs["broker.quorum"], boot.size)
     _check_duration(attrs, "broker.quorum-warn")
-    if "jobid" not in attrs:
-        attrs.set("parent-uri", None)
-    else:
-        attrs.set("parent-uri", os.environ.get("FLUX_URI"))
-    path = os.environ.get("FLUX_JOB_ID_PATH") if "jobid" in attrs else None
-    attrs.set("jobid-path", path or "/")
+    # Of what the environment says only a job believes that it is meant.
+    parent = os.environ if "jobid" in attrs else {}
+    attrs.set("parent-uri", parent.get("FLUX_URI"))
+    if "jobid" in attrs:
+        attrs.set("parent-kvs-namespace", parent.get("FLUX_KVS_NAMESPACE"))
+    attrs.set("jobid-path", parent.get("FLUX_JOB_ID_PATH") or "/")
     for name in ("FLUX_URI", "FLUX_PROXY_REMOTE", "FLUX_KVS_NAMESPACE", "FLUX_JOB_ID_PATH"):
         os.environ.pop(name, None)
+
+
+def local_uri(attrs: Attributes, rundir: str, rank: int) -> None:
+    """Say where this broker's socket is, unless the command line does: then check that it can be.
+
+    :raises OSError: with a text that says what is wrong
+    """
+    uri = attrs.get("local-uri")
+    if uri is None:
+        attrs.set("local-uri", f"local://{rundir}/local-{rank}")
+        return
+    if not uri.startswith("local://"):
+        raise rpc_error(errno.EINVAL, "local-uri is malformed")
+    path = uri.removeprefix("local://")
+    size = len(path.encode())
+    if size > SOCKET_PATH_MAX:
+        text = f"local-uri length of {size} bytes exceeds max {SOCKET_PATH_MAX}"
+        raise rpc_error(errno.EOVERFLOW, f"{text} AF_UNIX socket path length")
+    try:
+        check_directory(os.path.dirname(path))
+    except OSError as exc:
+        raise rpc_error(exc.errno or errno.EINVAL, f"local-uri directory {exc.strerror}") from None
 
 
 def _check_quorum(text: str, size: int) -> None:

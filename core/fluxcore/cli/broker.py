@@ -28,12 +28,12 @@ def broker_options(parsed: Parsed, command: Sequence[str]) -> "BrokerOptions":
     """
     from fluxcore.broker.options import BrokerOptions
 
-    setattrs = []
+    setattrs: list[tuple[str, str | None]] = []
     for text in parsed.texts("setattr"):
         name, equals, value = text.partition("=")
-        if not name or not equals:
+        if not name:
             raise CommandError(f"error parsing --setattr={text}")
-        setattrs.append((name, value))
+        setattrs.append((name, value if equals else None))
     return BrokerOptions(
         command=list(command),
         setattrs=setattrs,
