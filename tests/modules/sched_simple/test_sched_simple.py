@@ -175,6 +175,9 @@ async def test_hooks_for_tests(short_path: Path) -> None:
         annotated = await inst.wait_for_annotation(waiting)
         assert annotated == {"sched": {"reason_pending": "insufficient resources", "jobs_ahead": 0}}
         await inst.rpc("job-manager.kill", {"id": first, "signum": 9})
+        alloc = await inst.wait_for(waiting, "alloc")
+        # Why it has waited is of no interest any more.
+        assert alloc["context"] == {"annotations": {"sched": {"resource_summary": "rank0/core0"}}}
         await inst.drain()
 
 

@@ -57,6 +57,8 @@ class SchedSimple(Module):
         self._options = parse_options(self.args)
         self._scheduler: Scheduler | None = None
         self._requests: dict[int, Message] = {}
+        #: Those of them that we have said of why they wait.
+        self._told_why: set[int] = set()
         self._planned = False
         self._passes = 0
 
@@ -193,7 +195,7 @@ class SchedSimple(Module):
                 continue
             r = decision.rset.to_json()
             ops.append(put(kvs_key(decision.id, "R"), orjson.dumps(r)))
-            allocated.append((decision.id, _success(decision, r)))
+            allocated.append((decision.id, self._success(decision, r)))
         if ops:
             # An R is in the KVS before anybody is told of it (RFC 27).
             payload = {"namespace": PRIMARY, "flags": 0, "ops": ops}
@@ -215,15 +217,23 @@ class SchedSimple(Module):
         self._answer(denied.id, {"id": denied.id, "type": _DENY, "note": denied.note})
 
     def _answer(self, jobid: int, payload: dict[str, Any]) -> None:
+        self._told_why.discard(jobid)
         req = self._requests.pop(jobid, None)
         if req is not None:
             self.flux.respond(req, payload)
 
     def _annotate_waiting(self, scheduler: Scheduler) -> None:
         for ahead, job in enumerate(scheduler.queue):
+            self._told_why.add(job.id)
             why = {"reason_pending": "insufficient resources", "jobs_ahead": ahead}
             payload = {"id": job.id, "type": _ANNOTATE, "annotations": {"sched": why}}
             self.flux.respond(self._requests[job.id], payload)
+
+    def _success(self, decision: Allocated, r: dict[str, Any]) -> dict[str, Any]:
+        said: dict[str, Any] = {"resource_summary": decision.rset.summary()}
+        if decision.id in self._told_why:  # it waits no more
+            said |= {"reason_pending": None, "jobs_ahead": None}
+        return {"id": decision.id, "type": _SUCCESS, "R": r, "annotations": {"sched": said}}
 
     # -- statistics ------------------------------------------------------------------------
 
@@ -231,12 +241,3 @@ class SchedSimple(Module):
         """What sched-simple.stats-get answers."""
         pending = len(self._scheduler.queue) if self._scheduler is not None else 0
         return {"sched_passes": self._passes, "pending_jobs": pending}
-
-
-def _success(decision: Allocated, r: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": decision.id,
-        "type": _SUCCESS,
-        "R": r,
-        "annotations": {"sched": {"resource_summary": decision.rset.summary()}},
-    }
