@@ -18,7 +18,7 @@ from fluxcore.broker.options import BootInfo, BrokerOptions
 from fluxcore.handle.loop import new_event_loop
 
 #: One busy thread must not hold the loop up for Python's default of 5 ms.
-_SWITCH_INTERVAL: Final = 50e-6
+_SWITCH_INTERVAL: Final = 500e-6
 #: Seconds that a broker may take to end when who started it is gone.
 _ORPHAN_TIMEOUT: Final = 60
 

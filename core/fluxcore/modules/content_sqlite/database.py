@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -30,9 +31,13 @@ _SCHEMA: Final = (
 _ADD_EPOCH: Final = "ALTER TABLE objects ADD COLUMN epoch INT DEFAULT 0"
 _LOAD: Final = "SELECT object, size FROM objects WHERE hash = CAST(?1 AS TEXT)"
 _STORE: Final = (
-    "INSERT INTO objects (hash, size, object, epoch) VALUES (CAST(?1 AS TEXT), -1, ?2, ?3)"
+    "INSERT INTO objects (hash, size, object, epoch) VALUES {}"
     " ON CONFLICT (hash) DO UPDATE SET epoch = excluded.epoch"
 )
+_STORE_ROW: Final = "(CAST(? AS TEXT), -1, ?, ?)"
+#: So many blobs are stored by one statement. For each statement SQLite's thread gives Python's
+#: lock away and takes it again, which costs the broker's loop more than the statement.
+_STORE_SIZES: Final = (64, 16, 4, 1)
 _EXISTS: Final = "SELECT EXISTS (SELECT 1 FROM objects WHERE hash = CAST(?1 AS TEXT))"
 _CHECKPOINTS: Final = "SELECT id, value FROM checkpt_v2 ORDER BY id DESC"
 _ADD_CHECKPOINT: Final = "INSERT INTO checkpt_v2 (value) VALUES (?1)"
@@ -44,6 +49,10 @@ _MARK: Final = "UPDATE objects SET epoch = MAX(epoch, ?1) WHERE hash = CAST(?2 A
 _SWEEPABLE: Final = (
     "SELECT rowid FROM objects WHERE epoch < ?1 AND rowid > ?2 AND rowid <= ?3"
     " ORDER BY rowid LIMIT ?4"
+)
+
+_STORES: Final = tuple(
+    (size, _STORE.format(", ".join([_STORE_ROW] * size))) for size in _STORE_SIZES
 )
 
 #: What SQLite's primary result codes are as errnos; another one is EINVAL.
@@ -153,9 +162,14 @@ class Database:
 
         One that is there already is in use again: it gets today's epoch.
         """
-        epoch = self.epoch
+        rows = [(digest, blob, self.epoch) for digest, blob in blobs]
+        done = 0
         with sqlite_errors():
-            self._db.executemany(_STORE, [(digest, blob, epoch) for digest, blob in blobs])
+            for size, statement in _STORES:
+                while len(rows) - done >= size:
+                    values = chain.from_iterable(rows[done : done + size])
+                    self._db.execute(statement, tuple(values))
+                    done += size
 
     def exists(self, digest: bytes) -> bool:
         """True if there is a blob of ``digest``."""

@@ -50,6 +50,7 @@ class Actions:
                 due, self._due = self._due, []
                 for action in due:
                     action()
+                self._journal.flush()
         finally:
             self._resting = False
 

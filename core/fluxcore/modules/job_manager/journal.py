@@ -1,12 +1,12 @@
 """The journal: every event of every job as it happens (job-manager.events-journal, CONTRACTS D9).
 
 A listener gets the jobs there are, each with all its events, then a response with id -1 and no
-events, and from then on one event a response; the jobspec goes with a job's first event and R with
-its allocation.
+events, and from then on a response for the events that happen to a job at once; the jobspec goes
+with a job's first event and R with its allocation.
 """
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
@@ -21,8 +21,6 @@ from fluxcore.wire.payload import opt_bool
 #: The id that ends the backlog.
 _SENTINEL: Final = -1
 
-_Names = Mapping[str, Any]
-
 
 class Journal(Service):
     """Serves the journal."""
@@ -31,22 +29,33 @@ class Journal(Service):
         self._flux = flux
         self._machine = machine
         self._listeners = RequestList(flux)
-        self._filtered = 0
+        self._entry: dict[str, Any] | None = None
         self.count = 0
 
     def posted(self, job: Job, event: EventObject) -> None:
-        """Tell the listeners of an event."""
+        """Tell the listeners of an event, with the next :meth:`flush` at the latest."""
         self.count += 1
         if not self._listeners:
             return
-        entry: dict[str, Any] = {"id": job.id, "events": [event]}
+        entry = self._entry
+        if entry is None or entry["id"] != job.id:
+            self.flush()
+            entry = self._entry = {"id": job.id, "events": []}
+        entry["events"].append(event)
         if event["name"] == "submit":
             entry["jobspec"] = job.jobspec
         elif event["name"] == "alloc":
             entry["R"] = job.r
+
+    def flush(self) -> None:
+        """Send the listeners what they have not been told."""
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
         for req in self._listeners:
-            if _wants(req, event["name"]):
-                self._flux.respond(req, entry)
+            wanted = _wanted(req, entry["events"])
+            if wanted:
+                self._flux.respond(req, {**entry, "events": wanted})
 
     @method("job-manager.events-journal")
     def listen(self, req: Message) -> Reply:
@@ -66,11 +75,8 @@ class Journal(Service):
         return DEFERRED
 
     def _send_backlog(self, req: Message, jobs: Iterable[Job]) -> None:
-        filtered = "allow" in req.json or "deny" in req.json
         for job in list(jobs):
-            events = job.events()
-            if filtered:
-                events = [event for event in events if _wants(req, event["name"])]
+            events = _wanted(req, job.events())
             entry: dict[str, Any] = {"id": job.id, "events": events, "jobspec": job.jobspec}
             if job.r is not None:
                 entry["R"] = job.r
@@ -95,8 +101,11 @@ class Journal(Service):
         return {"listeners": len(self._listeners), "events": self.count}
 
 
-def _wants(req: Message, name: str) -> bool:
+def _wanted(req: Message, events: list[EventObject]) -> list[EventObject]:
+    """Those of ``events`` that a listener wants."""
     names = req.json
-    if "allow" in names and name not in names["allow"]:
-        return False
-    return "deny" not in names or name not in names["deny"]
+    if "allow" in names:
+        events = [event for event in events if event["name"] in names["allow"]]
+    if "deny" in names:
+        events = [event for event in events if event["name"] not in names["deny"]]
+    return events
