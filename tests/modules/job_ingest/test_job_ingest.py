@@ -110,10 +110,18 @@ async def test_bad_submissions(short_path: Path) -> None:
             ({"urgency": 1}, (errno.EPROTO, os.strerror(errno.EPROTO))),
         ):
             assert await refused(inst, payload) == error
-        number, text = await refused(inst, {"J": signed(b"notjson"), **plain})
-        assert number == errno.EINVAL
-        assert text is not None
-        assert text.startswith("jobspec: invalid JSON: ")
+        for spec, near in (
+            (b"notjson", "'[' or '{' expected near 'notjson'"),
+            (b'\n\n "x y" z', "'[' or '{' expected near '\"x y\"'"),
+            (b"-5.5e3", "'[' or '{' expected near '-5.5e3'"),
+            (b"a1", "'[' or '{' expected near 'a'"),
+            ("é".encode(), "'[' or '{' expected near 'é'"),
+            (b" ", "'[' or '{' expected"),
+            (b"[1]", "'{' expected"),
+            (b'{"a"', "unexpected end of data: line 1 column 5 (char 4)"),
+        ):
+            text = f"jobspec: invalid JSON: {near}"
+            assert await refused(inst, {"J": signed(spec), **plain}) == (errno.EINVAL, text)
         assert (await inst.rpc("job-manager.stats-get"))["active_jobs"] == 0
 
 

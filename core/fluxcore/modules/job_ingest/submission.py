@@ -1,10 +1,11 @@
 """A submission: what a user has sent, checked and taken apart."""
 
 import errno
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -17,6 +18,9 @@ from fluxcore.kvs.ops import Op, put
 from fluxcore.wire.constants import ROLE_OWNER
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int, need_str
+
+#: The first word of a text that is no JSON object or array.
+_WORD: Final = re.compile(r'[A-Za-z]+|"(?:[^"\\]|\\.)*"|-?[0-9.]+(?:[eE][-+]?[0-9]+)?|.', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Submission:
 
 
 def _parse(text: bytes) -> Jobspec:
+    if not text.lstrip().startswith((b"{", b"[")):
+        word = _WORD.match(text.decode(errors="replace").lstrip())
+        near = f" near '{word[0]}'" if word else ""
+        raise rpc_error(errno.EINVAL, f"jobspec: invalid JSON: '[' or '{{' expected{near}")
     try:
         jobspec = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
