@@ -147,6 +147,22 @@ async def test_a_pmi_client_may_abort_the_job(manager: StartExec) -> None:
     assert job.exceptions == [("exec", 0, "PMI_Abort: no_more")]
 
 
+async def test_much_output_from_elsewhere_into_one_file(manager: StartExec, tmp_path: Path) -> None:
+    jm = await manager(2)
+    path = tmp_path / "out"
+    output = {"stdout": {"path": str(path)}}
+    script = f"read go; yes {'0123456789' * 100} | head -c {4 * WINDOW}"
+    job = await jm.start(
+        make_jobspec("sh", "-c", script, nodes=2, tasks=2, output=output), make_r([0, 1])
+    )
+    # Once its service can be found, all that there is to say of the start has been committed.
+    service = await jm.shell_service(job)
+    data = {"stream": "stdin", "rank": "all", "data": "go\n", "eof": True}
+    await jm.flux.rpc(f"{service}.stdin", data)
+    assert await job.over() == 0
+    assert path.stat().st_size == 2 * 4 * WINDOW
+
+
 @pytest.mark.slow
 async def test_much_output_from_elsewhere(manager: StartExec) -> None:
     jm = await manager(2)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fluxcore.job.jobid import f58plain
+from fluxcore.shell.shell import WINDOW
 from fluxcore.wire import constants as c
 from support.fake_job_manager import FakeJobManager
 from support.jobspecs import make_jobspec, make_r
@@ -159,6 +160,14 @@ async def test_output_beyond_the_limit_is_cut_off_and_that_is_said(manager: Star
         (4, "stdout will be truncated, 10 limit exceeded"),
         (4, "stdout: 6 of 16 bytes truncated"),
     ]
+
+
+async def test_output_beyond_the_limit_does_not_hold_up_the_tasks(manager: StartExec) -> None:
+    jm = await manager()
+    size = 4 * WINDOW
+    job = await jm.run("sh", "-c", f"yes {'y' * 999} | head -c {size}", output={"limit": 10})
+    assert await job.over() == 0
+    assert (4, f"stdout: {size - 10} of {size} bytes truncated") in await jm.messages(job)
 
 
 async def test_output_goes_to_files(manager: StartExec, tmp_path: Path) -> None:

@@ -157,9 +157,14 @@ class Guest:
     # -- records ---------------------------------------------------------------------------
 
     def touch(self) -> None:
-        """There is something to commit soon."""
-        if self._records.log and self._closing is None:
+        """There may be something to commit soon."""
+        if self._closing is not None:
+            return
+        if self._records.log:
             self._flusher.touch(self)
+        elif not self._busy:
+            # Output that is not for the log: cut off by the limit, or gone to a file.
+            self._written(self._records.take_credits())
 
     def flush(self) -> None:
         """Commit what has been gathered, once the commit before has been answered."""
