@@ -49,6 +49,16 @@ def test_much_output(four: Instance, tmp_path: Path) -> None:
     assert done.stdout == path.read_text()
 
 
+@pytest.mark.parametrize("how", ["run_duration=100s", "mock_exception=run"])
+def test_a_mocked_job_that_is_ended_has_a_status(four: Instance, how: str) -> None:
+    wait = "--wait-event=start"
+    jobid = four.flux("submit", f"--setattr=exec.test.{how}", wait, "x").stdout.strip()
+    if how.startswith("run"):
+        four.flux("job", "cancel", jobid)
+    assert four.flux("job", "wait-event", jobid, "clean").returncode == 0
+    assert " finish status=15\n" in four.flux("job", "eventlog", jobid).stdout
+
+
 def test_nothing_is_left_of_jobs(four: Instance) -> None:
     four.flux("submit", "--wait", "--cc=1-4", "true")
     pid = asyncio.run(broker_pid(four, 0))

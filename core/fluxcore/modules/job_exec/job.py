@@ -181,7 +181,7 @@ class ExecJob:
             self._advance("failed")
             self._finalize(now)
         elif self.mock is not None:
-            self._complete(now, signum)
+            self._complete(now, int(signum))  # an enum of Python's is no integer on the wire
         else:
             self._ending.begin(signum)
 
