@@ -270,6 +270,16 @@ def test_a_child_that_cannot_be_reached_is_lost(rig: Rig) -> None:
     rig.peers.validate_state()
 
 
+def test_a_client_cannot_say_goodbye_for_its_broker(rig: Rig) -> None:
+    rig.hello()
+    req = request("overlay.goodbye", matchtag=1, rolemask=c.ROLE_USER).pushed("client")
+    rig.peers.from_child("child", req)
+    assert rig.peers.children[3].status is Status.FULL
+    assert [(msg.topic, msg.routes) for msg in rig.received] == [
+        ("overlay.goodbye", ("client", "child"))
+    ]
+
+
 def test_a_child_takes_all_below_it_along() -> None:
     rig = Rig(rank=0)
     rig.hello("child", rank=1, hostname="host1")

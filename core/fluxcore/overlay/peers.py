@@ -116,7 +116,8 @@ class Peers:
             return
         child.last_seen = self._clock()
         if msg.type == c.REQUEST:
-            if msg.topic == GOODBYE:
+            # With a route it is not the child that speaks, but a client of its broker.
+            if msg.topic == GOODBYE and not msg.routes:
                 self._children.goodbye(child, msg)
             else:
                 self._shell.receive(msg.pushed(uuid))
