@@ -36,7 +36,8 @@ class Module:
 
     def __init__(self) -> None:
         self.loop = Loop()
-        self.box = Mailbox(self.loop, self._receive)
+        self.box = Mailbox(self.loop)
+        self.box.receive = self._receive
         self.handlers: dict[str, Callable[[], None]] = {}
         self.log: list[str] = []
         self._inside = False

@@ -27,13 +27,14 @@ class Scheduler(Protocol):
 
 
 class Mailbox:
-    """Delivers to ``receive`` one message at a time."""
+    """Delivers to ``receive`` one message at a time; before that is set, nothing may come."""
 
-    __slots__ = ("_busy", "_loop", "_receive", "_scheduled", "_waiting")
+    __slots__ = ("_busy", "_loop", "_scheduled", "_waiting", "receive")
 
-    def __init__(self, loop: Scheduler, receive: Callable[[Message], None]) -> None:
+    receive: Callable[[Message], None]
+
+    def __init__(self, loop: Scheduler) -> None:
         self._loop = loop
-        self._receive = receive
         self._waiting: deque[Message] = deque()
         self._busy = False
         self._scheduled = False
@@ -43,15 +44,19 @@ class Mailbox:
 
     def deliver(self, msg: Message) -> None:
         """Handle ``msg`` now, or as soon as what runs has finished."""
-        self._waiting.append(msg)
-        if not self._busy and not self._scheduled:
-            self._drain()
+        if self._busy or self._scheduled:
+            self._waiting.append(msg)
+        else:
+            self._drain(msg)
 
-    def _drain(self) -> None:
+    def _drain(self, msg: Message) -> None:
+        """Handle ``msg`` and what comes meanwhile."""
+        receive, waiting = self.receive, self._waiting
         self._busy = True
         try:
-            while self._waiting:
-                self._receive(self._waiting.popleft())
+            receive(msg)
+            while waiting:
+                receive(waiting.popleft())
         finally:
             self._rest()
 
@@ -71,14 +76,14 @@ class Mailbox:
         try:
             route(msg)
             while self._waiting and self._waiting[0].type == c.RESPONSE:
-                self._receive(self._waiting.popleft())
+                self.receive(self._waiting.popleft())
         finally:
             self._rest()
 
     def _resume(self) -> None:
         self._scheduled = False
-        if not self._busy:
-            self._drain()
+        if not self._busy and self._waiting:
+            self._drain(self._waiting.popleft())
 
     def clear(self) -> None:
         """Drop what waits."""

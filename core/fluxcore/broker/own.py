@@ -20,9 +20,10 @@ class OwnLink:
         self, router: Router, loop: asyncio.AbstractEventLoop, attrs: dict[str, str]
     ) -> None:
         self._router = router
-        self._mailbox = Mailbox(loop, self._receive)
+        self._mailbox = Mailbox(loop)
         self.subscriptions = Subscriptions()
         self.flux = Flux(self._send, loop=loop, name="broker", uuid=router.uuid, attrs=attrs)
+        self._mailbox.receive = self.flux.receive_if_open
 
     def wants(self, topic: str) -> bool:
         """True if the broker itself subscribes to ``topic``."""
@@ -31,9 +32,6 @@ class OwnLink:
     def deliver(self, msg: Message) -> None:
         """Give ``msg`` to the broker's handle."""
         self._mailbox.deliver(msg)
-
-    def _receive(self, msg: Message) -> None:
-        self.flux.receive_if_open(msg)
 
     def _send(self, msg: Message) -> None:
         if msg.userid == c.USERID_UNKNOWN:

@@ -152,7 +152,8 @@ class Router:
             return
         link = self._links.get(msg.routes[-1])
         if link is not None:
-            link.deliver(msg.popped())
+            msg.routes = msg.routes[:-1]  # a response is made for its way back and is no one's
+            link.deliver(msg)
         elif self.overlay is not None:
             self.overlay.forward_response(msg)
 

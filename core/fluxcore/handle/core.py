@@ -25,6 +25,9 @@ _TYPES: Final = (
     (c.CONTROL, "control"),
 )
 
+#: What is sent as an answer as it is.
+_PAYLOADS: Final = (dict, bytes)
+
 
 class Sink(Protocol):
     """Takes the responses to one request, in order."""
@@ -89,14 +92,15 @@ class HandleCore:
         tag = self._tags.alloc()
         self._pending[tag] = sink
         userid, rolemask = creds
-        msg = request(
+        msg = Message(
+            c.REQUEST,
             topic,
             payload,
-            nodeid=nodeid,
-            matchtag=tag,
             flags=flags,
             userid=userid,
             rolemask=rolemask,
+            aux1=nodeid,
+            aux2=tag,
         )
         try:
             self.send(msg)
@@ -238,7 +242,7 @@ class HandleCore:
 
         :raises TypeError: it is nothing that a method may return
         """
-        if answer is None or isinstance(answer, dict | bytes):
+        if answer is None or isinstance(answer, _PAYLOADS):
             self.respond(req, answer)
         elif isinstance(answer, Awaitable):
             self._spawn(req, answer)

@@ -25,10 +25,11 @@ class RpcTracker:
 
     def sent(self, req: Message) -> None:
         """A request went to the peer."""
-        if req.matchtag and not req.flags & c.NORESPONSE:
+        matchtag = req.aux2
+        if matchtag and not req.flags & c.NORESPONSE:
             requests = self._senders.setdefault(req.routes or (), {})
-            self._count += req.matchtag not in requests
-            requests[req.matchtag] = req
+            self._count += matchtag not in requests
+            requests[matchtag] = req
         elif req.topic is not None and req.topic.endswith("disconnect"):
             self._forget_sender(req)
 
@@ -37,26 +38,28 @@ class RpcTracker:
 
         :returns: True if it answers something that is remembered
         """
-        routes, matchtag = rsp.routes or (), rsp.matchtag
-        known = matchtag in self._senders.get(routes, ())
-        if known and (rsp.aux1 or not rsp.flags & c.STREAMING):
-            self._forget(routes, matchtag)
-        return known
-
-    def _forget(self, routes: tuple[str, ...], matchtag: int) -> None:
+        routes = rsp.routes or ()
         requests = self._senders.get(routes)
-        if requests is not None and requests.pop(matchtag, None) is not None:
-            self._count -= 1
-            if not requests:
-                del self._senders[routes]
+        if requests is None or rsp.aux2 not in requests:
+            return False
+        if rsp.aux1 or not rsp.flags & c.STREAMING:
+            self._forget(routes, requests, rsp.aux2)
+        return True
+
+    def _forget(self, routes: tuple[str, ...], requests: dict[int, Message], matchtag: int) -> None:
+        del requests[matchtag]
+        self._count -= 1
+        if not requests:
+            del self._senders[routes]
 
     def _forget_sender(self, disconnect: Message) -> None:
         """A client's disconnect went to the peer: its streams there get no last response."""
         routes = disconnect.routes or ()
         service = (disconnect.topic or "").removesuffix("disconnect")
-        for matchtag, req in list(self._senders.get(routes, {}).items()):
+        requests = self._senders.get(routes, {})
+        for matchtag, req in list(requests.items()):
             if (req.topic or "").startswith(service):
-                self._forget(routes, matchtag)
+                self._forget(routes, requests, matchtag)
 
     def purge(self) -> list[Message]:
         """Forget and return all: the peer is gone."""

@@ -74,6 +74,7 @@ class ModuleLink(ABC):
         self.name = name
         self.path = path
         self.uuid = str(uuid.uuid4())
+        self._routes = (self.uuid,)
         self.state = ModuleState.INIT
         self.exit = ModuleExit()
         self.last_sent = 0.0
@@ -173,7 +174,8 @@ class ModuleLink(ABC):
     def sent(self, msg: Message) -> None:
         """Route what the module has sent, first giving it the owner's credentials if it has none.
 
-        That is part of sending: the module has just made the message and does not keep it.
+        That and its first hop are part of sending: the module has just made the message and does
+        not keep it. What it passes on for others stays as it is.
         """
         if self.state is ModuleState.EXITED:
             return
@@ -193,13 +195,14 @@ class ModuleLink(ABC):
             self._router.event(msg)
 
     def _sent_request(self, msg: Message) -> None:
-        own = not msg.routes
-        msg = msg.pushed(self.uuid)
-        if own:
+        if msg.routes:
+            msg = msg.pushed(self.uuid)
+            if not self._gate.admits(msg):
+                self._router.reject(msg, errno.EAGAIN, OFFLINE_TEXT)
+                return
+        else:
+            msg.routes = self._routes
             self._disconnects.arm(msg)
-        elif not self._gate.admits(msg):
-            self._router.reject(msg, errno.EAGAIN, OFFLINE_TEXT)
-            return
         self._router.request(msg)
 
     def ended(self) -> None:

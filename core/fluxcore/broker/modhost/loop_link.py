@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from functools import partial
 
 from fluxcore.broker.mailbox import Mailbox
 from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
@@ -25,15 +26,14 @@ class LoopLink(ModuleLink):
     ) -> None:
         super().__init__(router, gate, name, path, loop)
         self._factory = factory
-        self._mailbox = Mailbox(loop, self._receive)
-        self._flux: Flux | None = None
+        self._mailbox = Mailbox(loop)
         self._task: asyncio.Task[None] | None = None
 
     def start(self, welcome: Welcome) -> None:
         """Make the handle and run the module as a task."""
-        flux = self._flux = Flux(
-            self._send, loop=self._loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs
-        )
+        send = partial(self._mailbox.send, self.sent)
+        flux = Flux(send, loop=self._loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs)
+        self._mailbox.receive = flux.receive_if_open
         runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
         self._task = self._loop.create_task(self._run(runner, flux))
 
@@ -44,15 +44,8 @@ class LoopLink(ModuleLink):
             await flux.close()
             self._is_over(ModuleExit(errno.ECANCELED))
 
-    def _send(self, msg: Message) -> None:
-        self._mailbox.send(self.sent, msg)
-
     def _push(self, msg: Message) -> None:
         self._mailbox.deliver(msg)
-
-    def _receive(self, msg: Message) -> None:
-        if self._flux is not None:
-            self._flux.receive_if_open(msg)
 
     def kill(self) -> None:
         """Cancel the module's task."""
