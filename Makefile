@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup run test check format bench clean
+.PHONY: help setup run test check format bench screenshot clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ format: setup
 ## make bench   print the figures, beside flux-core's where it is installed
 bench: setup
 	$(BIN)/python -m tests.bench
+
+## make screenshot   take the README's picture anew
+screenshot: setup
+	$(BIN)/python docs/screenshot.py
 
 ## make clean   remove what setup and the tools made
 clean:
