@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fluxcore.job import states
 from fluxcore.job.eventlog import Event
-from fluxcore.job.jobspec import Jobspec
+from fluxcore.job.jobspec import Jobspec, JobspecError, validate
 from fluxcore.job.jobspec_counts import total
 from fluxcore.job.updates import update_jobspec, update_r
 from fluxcore.resource.hostlist import Hostlist
@@ -49,6 +49,7 @@ class JobInfo:
         "nnodes",
         "ntasks",
         "priority",
+        "problem",
         "rank_set",
         "state",
         "system",
@@ -66,6 +67,8 @@ class JobInfo:
         self.name: str | None = None
         #: The attributes.system of the jobspec.
         self.system: Mapping[str, Any] = {}
+        #: What is wrong with the jobspec: of one that was not checked, nothing is taken.
+        self.problem: str | None = None
         self.duration: float | None = None
         self.ntasks: int | None = None
         self.ncores: int | None = None
@@ -129,20 +132,24 @@ class JobInfo:
     # -- what there is to know -------------------------------------------------------------
 
     def set_jobspec(self, jobspec: Jobspec) -> None:
-        """Take what a valid jobspec says."""
-        counts = total(jobspec)
+        """Take what a jobspec says; if it makes no sense, ``problem`` says why."""
+        try:
+            counts = total(jobspec)
+            system = jobspec["attributes"]["system"]
+            name = system.get("job", {}).get("name") or _basename(jobspec)
+            per_resource = system.get("shell", {}).get("options", {}).get("per-resource")
+            kind = per_resource["type"] if per_resource else None
+        except (LookupError, TypeError, AttributeError, ValueError):
+            self.problem = _problem(jobspec)
+            return
         self._jobspec = jobspec
-        self.system = jobspec["attributes"]["system"]
-        self.name = self.system.get("job", {}).get("name") or _basename(jobspec)
-        self.duration = counts.duration
-        options = self.system.get("shell", {}).get("options", {})
-        self._per_resource = options.get("per-resource")
+        self.system, self.name, self.duration = system, name, counts.duration
+        self._per_resource = per_resource
         if self._r is not None:
             return  # which says how many there are
         self.nnodes = counts.nnodes or None
         whole_nodes = counts.nnodes and counts.exclusive
         self.ncores = None if whole_nodes else counts.ncores
-        kind = self._per_resource["type"] if self._per_resource else None
         unknown = (kind == "node" and not counts.nnodes) or (kind == "core" and counts.nnodes)
         self.ntasks = None if unknown else counts.ntasks
 
@@ -226,6 +233,14 @@ class JobInfo:
     def _resource_update(self, context: Mapping[str, Any]) -> None:
         if self._r is not None:
             self.set_r(update_r(self._r, context))
+
+
+def _problem(jobspec: Jobspec) -> str:
+    try:
+        validate(jobspec)
+    except JobspecError as exc:
+        return exc.text
+    return "it makes no sense"
 
 
 def _basename(jobspec: Jobspec) -> str:

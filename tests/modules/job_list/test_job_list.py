@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from fluxcore.job import states
-from fluxcore.job.jobid import kvs_key
+from fluxcore.job.jobid import f58, kvs_key
 from fluxcore.kvs import ops
 from fluxcore.modules.job_list import module as job_list_module
 from fluxcore.wire import constants as c
 from support.fake_journal import Journal, event_of
+from support.jobspecs import make_jobspec
 from support.refused import refused
 from support.wired import OWNER, Client, Wired
 
@@ -330,6 +331,27 @@ async def test_a_bad_entry_is_logged_and_passed_over(world: World, settled: Sett
     await settled()
     assert await world.ids() == [1]
     assert "journal: event start: job 5 not in hash" in world.wired.logged()
+
+
+@pytest.mark.parametrize(
+    ("jobspec", "text"),
+    [
+        ({}, "Missing key (resources)"),
+        ({**make_jobspec(), "tasks": 7}, "tasks must be a sequence"),
+        (make_jobspec(system={"shell": 5}), "attributes.system.shell must be a mapping"),
+        ({**make_jobspec(), "attributes": {"system": 5}}, "attributes.system must be a mapping"),
+    ],
+)
+async def test_a_jobspec_that_nobody_has_checked(
+    world: World, settled: Settle, jobspec: dict[str, Any], text: str
+) -> None:
+    """Its job is listed, without what the jobspec would say."""
+    events = [event_of(name, 1.0) for name in ("submit", "validate", "depend", "priority")]
+    world.journal.tell(7, *events, jobspec=jobspec)
+    world.journal.live(1)
+    await settled()
+    assert sorted(await world.ids()) == [1, 7]
+    assert f"job {f58(7)} invalid jobspec: {text}" in world.wired.logged()
 
 
 async def test_the_module_ends_with_the_journal(world: World, settled: Settle) -> None:

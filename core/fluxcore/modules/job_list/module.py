@@ -14,7 +14,7 @@ from fluxcore.handle.requests import RequestList, sender
 from fluxcore.job import states
 from fluxcore.job.attributes import ATTRIBUTES, to_json
 from fluxcore.job.constraint import MIN_HOSTS
-from fluxcore.job.jobid import kvs_key
+from fluxcore.job.jobid import f58, kvs_key
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.modules.job_list.listing import Listings
 from fluxcore.modules.job_list.query import parse
@@ -102,7 +102,9 @@ class JobList(Module):
         payload = entry.json
         try:
             jobid, events = need_int(payload, "id"), need_list(payload, "events")
-            self._table.take(jobid, events, payload.get("jobspec"), payload.get("R"))
+            problem = self._table.take(jobid, events, payload.get("jobspec"), payload.get("R"))
+            if problem is not None:
+                self.flux.log(LOG_ERR, f"job {f58(jobid)} invalid jobspec: {problem}")
         except (OSError, ValueError) as exc:
             self.flux.log(LOG_ERR, f"journal: {exc}")
         if self._watchers and self._stats_timer is None:

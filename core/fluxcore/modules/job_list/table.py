@@ -43,13 +43,16 @@ class JobTable:
         events: Iterable[object],
         jobspec: Mapping[str, Any] | None,
         r: Mapping[str, Any] | None,
-    ) -> None:
-        """Take an entry of the journal.
+    ) -> str | None:
+        """Take an entry of the journal; what is wrong with the jobspec of a job that is new.
 
         :raises ValueError: it is malformed
         """
+        new = jobid not in self.jobs
         for obj in events:
             self._take_event(jobid, from_object(obj), jobspec, r)
+        listed = self.jobs.get(jobid)
+        return listed.info.problem if new and listed is not None else None
 
     def _take_event(
         self,
