@@ -106,8 +106,8 @@ class FluxTop(App[None]):
         await self.desk.source.close()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Show what the new size has room for."""
-        self._arrange()
+        """Show what the new size has room for, once it is the size."""
+        self.call_next(self._arrange)
 
     def fault(self, exc: Exception) -> None:
         """Show a fault of ours, and go on."""

@@ -1,6 +1,8 @@
 import errno
 
 import pytest
+from textual import events
+from textual.geometry import Size
 
 from fluxtop.data.connection import Cause
 from fluxtop.data.instance import Instance, InstanceWatch, Pulse
@@ -95,6 +97,14 @@ async def test_a_pane_takes_the_screen_and_gives_it_back(pilot, see):
 async def test_every_size_shows_something_of_use(make_app, source, see, size, texts):
     async with make_app(source).run_test(size=size) as pilot:
         await see(pilot, *texts)
+
+
+async def test_a_terminal_that_changes_its_size_gets_what_fits_it(pilot, see, screen_text):
+    for size, strip in ((Size(60, 15), True), (Size(120, 40), False), (Size(70, 24), True)):
+        # As a terminal tells it; the pilot's own way sets the size before anybody is told.
+        pilot.app._driver.send_message(events.Resize(size, size))
+        await see(pilot, "1 TBON  2 Modules" if strip else "╭─ 2 Modules")
+        assert ("1 TBON  2 Modules" in screen_text(pilot)) is strip
 
 
 async def test_a_question_fits_a_small_terminal(make_app, source, see):
