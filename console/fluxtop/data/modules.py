@@ -1,14 +1,19 @@
 """The modules of a rank, and what can be done to them."""
 
 import asyncio
+import errno
+import os
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
+from fluxcore.handle.errors import rpc_error
 from fluxcore.wire.payload import need_int, need_list, need_str
 from fluxtop.data.source import DEADLINE, LONG_DEADLINE
+from fluxtop.data.trouble import Trouble
 
 #: Seconds between an answer to module.list and the next question.
 PAUSE: Final = 1.0
@@ -114,6 +119,11 @@ def command_line(rank: int, own_rank: int, *words: str) -> str:
     return shlex.join((*prefix, "module", *words))
 
 
+def name_or_path(typed: str) -> str:
+    """What a user types to load a module by: with a slash a path, which becomes a whole one."""
+    return os.path.abspath(os.path.expanduser(typed)) if "/" in typed else typed
+
+
 @dataclass(frozen=True, slots=True)
 class LoadModule:
     """Load a module: a name in the search path, or the path of a file."""
@@ -186,11 +196,19 @@ class ReloadModule:
     async def run(self, flux: Flux) -> None:
         """Reload it; returns when it runs again.
 
+        One that is gone is loaded: an attempt before this one may have removed it and then not
+        loaded it, for its file was faulty.
+
         :raises OSError: as for removing and loading
         """
-        await RemoveModule(self.rank, self.name).run(flux)
+        with suppress(FileNotFoundError):
+            await RemoveModule(self.rank, self.name).run(flux)
         name = self.name if self._renamed else ""
-        await LoadModule(self.rank, self.target, self.args, name).run(flux)
+        try:
+            await LoadModule(self.rank, self.target, self.args, name).run(flux)
+        except OSError as exc:
+            text = f"{Trouble.of(exc).text} ({self.name} is not loaded now)"
+            raise rpc_error(exc.errno or errno.EINVAL, text) from None
 
 
 def reload_target(row: ModuleRow, search_path: str) -> str:

@@ -17,14 +17,11 @@ from textual.widgets import Input, Label
 
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-from fluxtop.modals.question import Field, Question
+from fluxtop.modals.question import Command, Field, Question
 
 
-class OperationModal(ModalScreen[object]):
-    """Ask a :class:`Question`; its result is the operation's, or None if nothing was done.
-
-    An operation whose own result is None gives True.
-    """
+class OperationModal(ModalScreen[Command | None]):
+    """Ask a :class:`Question`; its result is the operation carried out, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
@@ -109,7 +106,7 @@ class OperationModal(ModalScreen[object]):
             return
         self._say(self._question.doing, "plain")
         self._doing = asyncio.create_task(self._desk.source.call(operation))
-        self.run_worker(self._finish(self._doing))
+        self.run_worker(self._finish(operation, self._doing))
 
     def _missing(self, typed: Mapping[str, str]) -> str:
         for field in self._question.fields:
@@ -118,16 +115,16 @@ class OperationModal(ModalScreen[object]):
         name = self._question.type_name
         return f"type {name} to confirm" if name and typed["sure"] != name else ""
 
-    async def _finish(self, running: "asyncio.Task[Any]") -> None:
+    async def _finish(self, operation: Command, running: "asyncio.Task[Any]") -> None:
         try:
-            result = await running
+            await running
         except OSError as exc:
             self._doing = None
             self._say(str(Trouble.of(exc)), "bad")
         except asyncio.CancelledError:
             self._doing = None
         else:
-            self.dismiss(True if result is None else result)
+            self.dismiss(operation)
 
     def action_leave(self) -> None:
         """Leave; what has begun is waited for no longer."""

@@ -45,6 +45,20 @@ class Question:
     type_name: str = ""
 
 
+def number(typed: str) -> int:
+    """A number that is not negative, in decimal or with a prefix such as ``0x``.
+
+    :raises ValueError: it is none
+    """
+    try:
+        value = int(typed, 0)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise ValueError(f"{typed or 'nothing'} is no number")
+    return value
+
+
 def arguments(typed: str) -> tuple[str, ...]:
     """The words of a line of arguments, as a shell takes it apart.
 

@@ -1,5 +1,6 @@
 """The modules of a rank, and what can be done to them."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,11 +16,12 @@ from fluxtop.data.modules import (
     ReloadModule,
     RemoveModule,
     SearchPath,
+    name_or_path,
     reload_target,
 )
 from fluxtop.data.rows import Rows
 from fluxtop.desk import Desk
-from fluxtop.modals.question import Field, Question, arguments
+from fluxtop.modals.question import Command, Field, Question, arguments, number
 from fluxtop.panes.pane import Pane
 from fluxtop.present import modules as present
 from fluxtop.widgets.table import Table
@@ -38,8 +40,9 @@ class ModulesPane(Pane):
         self._brokers = 1
         #: Where the broker of each rank looks for modules; None while that is not known.
         self._search_paths: dict[int, str | None] = {}
-        #: The arguments that modules were loaded with here; a reload offers them again.
-        self._arguments: dict[tuple[int, str], str] = {}
+        #: The arguments of modules that were loaded here, by rank and name or path, the latest
+        #: last; a reload offers them again.
+        self._arguments: dict[tuple[int, str], tuple[str, ...]] = {}
         self._table: Table[ModuleRow] = Table(
             present.COLUMNS,
             self._rows,
@@ -166,21 +169,20 @@ class ModulesPane(Pane):
 
     def _ask_reload(self, row: ModuleRow, rank: int) -> None:
         target = reload_target(row, self._search_paths.get(rank) or "")
-        key = (rank, row.name)
-
-        def build(typed: Mapping[str, str]) -> ReloadModule:
-            self._arguments[key] = typed.get("args", "")
-            return ReloadModule(rank, row.name, target, arguments(self._arguments[key]))
-
+        name, args = row.name, shlex.join(self._loaded_with(row, rank))
         question = Question(
-            title=f"Reload {row.name} on rank {rank}",
-            build=build,
-            doing=f"reloading {row.name}",
+            title=f"Reload {name} on rank {rank}",
+            build=lambda typed: ReloadModule(rank, name, target, arguments(typed["args"])),
+            doing=f"reloading {name}",
             note="It is removed and loaded anew from its file as it is now.",
-            fields=(Field("args", "Arguments", self._arguments.get(key, "")),),
-            type_name=row.name if row.name in VITAL else "",
+            fields=(Field("args", "Arguments", args),),
+            type_name=name if name in VITAL else "",
         )
-        self.ask(question, f"{row.name} is reloaded on rank {rank}")
+        self.ask(question, f"{name} is reloaded on rank {rank}")
+
+    def _loaded_with(self, row: ModuleRow, rank: int) -> tuple[str, ...]:
+        known = {(rank, row.name), (rank, row.path)}
+        return next((self._arguments[key] for key in reversed(self._arguments) if key in known), ())
 
     async def _read_search_path(self, rank: int) -> None:
         """Ask where a broker looks for modules; one that does not say is asked again."""
@@ -195,7 +197,7 @@ class ModulesPane(Pane):
         rank = self.desk.chosen_rank
 
         def build(typed: Mapping[str, str]) -> LoadModule:
-            return LoadModule(rank, typed["path"], arguments(typed["args"]))
+            return LoadModule(rank, name_or_path(typed["path"]), arguments(typed["args"]))
 
         question = Question(
             title=f"Load a module on rank {rank}",
@@ -246,7 +248,7 @@ class ModulesPane(Pane):
             return
 
         def build(typed: Mapping[str, str]) -> DebugFlags:
-            return DebugFlags(rank, name, int(typed["flags"], 0))
+            return DebugFlags(rank, name, number(typed["flags"]))
 
         question = Question(
             title=f"Debug flags of {name} on rank {rank}",
@@ -256,7 +258,17 @@ class ModulesPane(Pane):
         )
         self.ask(question, f"{name}: debug flags are set")
 
-    def changed(self) -> None:
-        """Ask at once what is loaded now."""
+    def changed(self, operation: Command) -> None:
+        """Ask at once what is loaded now; a module that went and came back has the cursor."""
+        match operation:
+            case LoadModule(rank=rank, path=what, args=args):
+                self._remember(rank, what, args)
+            case ReloadModule(rank=rank, name=what, args=args):
+                self._remember(rank, what, args)
+                self._table.go_to(what)
         if self.on_screen:
             self.start()
+
+    def _remember(self, rank: int, what: str, args: tuple[str, ...]) -> None:
+        self._arguments.pop((rank, what), None)
+        self._arguments[rank, what] = args

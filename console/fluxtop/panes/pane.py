@@ -13,7 +13,7 @@ from fluxtop.actions import ACTIONS, PANES, Action, Context, enabled
 from fluxtop.data.source import Subject, Watch
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
-from fluxtop.modals.question import Question
+from fluxtop.modals.question import Command, Question
 from fluxtop.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -181,15 +181,15 @@ class Pane(Vertical):
         """Ask a question and do what it is about; say ``done`` when it is."""
         from fluxtop.modals.operation import OperationModal
 
-        def tell(result: object) -> None:
-            if result is not None:
+        def tell(operation: Command | None) -> None:
+            if operation is not None:
                 self.notify(done, markup=False)
-                self.changed()
+                self.changed(operation)
 
         self.app.push_screen(OperationModal(self.desk, question), tell)
 
-    def changed(self) -> None:
-        """Something was done that may have changed what is shown."""
+    def changed(self, operation: Command) -> None:
+        """``operation`` was carried out; it may have changed what is shown."""
 
     def context(self) -> Context:
         """What actions here can count on."""

@@ -73,6 +73,8 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         self._glyphs = glyphs
         self._cursor = 0
         self._cursor_key: Hashable | None = None
+        #: The row that the cursor goes to as soon as it is shown.
+        self._awaited: Hashable | None = None
         self._sorted_by = ""
         self._notice = ""
         self._stale = False
@@ -90,6 +92,8 @@ class Table(SpanScroll, Generic[R], can_focus=True):
         count = len(self._rows)
         if self.virtual_size.height != count + 1:
             self.virtual_size = Size(0, count + 1)
+        if self._awaited is not None and self._rows.index(self._awaited) is not None:
+            self._cursor_key, self._awaited = self._awaited, None
         found = None if self._cursor_key is None else self._rows.index(self._cursor_key)
         index = found if found is not None else min(self._cursor, count - 1)
         # A cursor that stays where it is does not call back who has scrolled away from it.
@@ -122,14 +126,17 @@ class Table(SpanScroll, Generic[R], can_focus=True):
 
     def go(self, index: int) -> None:
         """Put the cursor on a row; beyond an end, on the row there."""
+        self._awaited = None
         self._place(min(max(index, 0), len(self._rows) - 1))
         self.refresh_rows()
 
     def go_to(self, key: Hashable) -> None:
-        """Put the cursor on the row of ``key``, if it is shown."""
-        index = self._rows.index(key)
-        if index is not None:
-            self.go(index)
+        """Put the cursor on the row of ``key``: now, or as soon as there is one.
+
+        Going elsewhere meanwhile ends the waiting.
+        """
+        self._awaited = key
+        self.update()
 
     def _place(self, index: int, *, reveal: bool = True) -> None:
         self._cursor = max(index, 0)

@@ -1,5 +1,8 @@
+import errno
+
 import pytest
 
+from fluxcore.handle.errors import rpc_error
 from fluxcore.wire.errors import PayloadError
 from fluxtop.data.modules import (
     DebugFlags,
@@ -8,6 +11,7 @@ from fluxtop.data.modules import (
     ReloadModule,
     RemoveModule,
     decode_list,
+    name_or_path,
     reload_target,
 )
 
@@ -99,3 +103,31 @@ async def test_a_reload_removes_and_loads(broker):
     assert remove.json == {"name": "b", "cancel": False}
     assert load.json == {"path": "/x/clock.py", "args": ["n=1"], "exec": False, "name": "b"}
     assert (remove.nodeid, load.nodeid) == (1, 1)
+
+
+def test_what_has_a_slash_is_a_path_and_a_whole_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert name_or_path("heartbeat") == "heartbeat"
+    assert name_or_path("./clock.py") == f"{tmp_path}/clock.py"
+    assert name_or_path("~/clock.py") == "/home/me/clock.py"
+
+
+async def test_a_reload_that_could_not_load_can_be_tried_again(broker):
+    def faulty(_req):
+        raise rpc_error(errno.EINVAL, "SyntaxError: invalid syntax (clock.py, line 3)")
+
+    def unknown(_req):
+        raise rpc_error(errno.ENOENT)
+
+    flux = await broker.dial("")
+    reload = ReloadModule(0, "clock", "/home/me/clock.py", ("zone=UTC",))
+    broker.answers |= {"module.remove": lambda _req: {}, "module.load": faulty}
+    with pytest.raises(OSError, match=r"line 3\) \(clock is not loaded now\)") as caught:
+        await reload.run(flux)
+    assert caught.value.errno == errno.EINVAL
+
+    broker.answers |= {"module.remove": unknown, "module.load": lambda _req: {}}
+    await reload.run(flux)
+    assert broker.topics()[-2:] == ["module.remove", "module.load"]
+    assert broker.requests[-1].json["args"] == ["zone=UTC"]

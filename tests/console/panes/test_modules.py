@@ -6,6 +6,7 @@ from fluxtop.data.modules import (
     DebugFlags,
     LoadModule,
     ModuleList,
+    ModuleRow,
     ModulesOf,
     ModuleStats,
     ReloadModule,
@@ -51,6 +52,56 @@ async def test_reload_takes_arguments_and_offers_them_again(pilot, source, see):
     assert source.calls[-1].args == ("period=1s",)
     await pilot.press("R")
     await see(pilot, "$ flux module reload heartbeat period=1s")
+
+
+async def test_arguments_that_were_typed_and_left_are_not_offered_again(pilot, see, screen_text):
+    await pilot.press("j", "j", "j", "R")
+    await see(pilot, "Arguments")
+    await pilot.press(*"period=1s", "escape")
+    await see(pilot, "R Reload")
+    await pilot.press("R")
+    await see(pilot, "$ flux module reload heartbeat")
+    assert "period=1s" not in screen_text(pilot)
+
+
+async def test_arguments_of_a_load_are_offered_by_the_reload(pilot, source, see):
+    path = "/home/me/clock.py"
+    await pilot.press("colon", *f"load {path} 'two words'", "enter")
+    await see(pilot, f"$ flux module load {path} 'two words'")
+    await pilot.press("enter")
+    await see(pilot, "loaded on rank 0")
+    rows = (*source.said(ModulesOf(0))[0].rows, ModuleRow("clock", path, 0, 1, (), 0, 0))
+    source.say(ModulesOf(0), ModuleList(0, rows))
+    await see(pilot, "rank 0, 11 modules")
+    await pilot.press("g", "R")
+    await see(pilot, f"$ flux module reload {path} 'two words'")
+
+
+async def test_the_cursor_goes_back_to_a_module_that_went_and_came_back(pilot, source, see):
+    rows = source.said(ModulesOf(0))[0].rows
+    without = tuple(row for row in rows if row.name != "heartbeat")
+
+    def reload(_operation):
+        source.forget(ModulesOf(0))
+        source.say(ModulesOf(0), ModuleList(0, without))
+
+    source.answer(ReloadModule, reload)
+    await pilot.press("j", "j", "j", "R")
+    await see(pilot, "$ flux module reload heartbeat")
+    await pilot.press("enter")
+    await see(pilot, "rank 0, 9 modules")
+    source.say(ModulesOf(0), ModuleList(0, rows))
+    await see(pilot, "rank 0, 10 modules")
+    await pilot.press("X")
+    await see(pilot, "$ flux module remove heartbeat")
+
+
+async def test_debug_flags_that_are_no_number_are_told(pilot, source, see, changes):
+    source.answer(DebugFlags, lambda _operation: 0)
+    await pilot.press("j", "d")
+    await see(pilot, "$ flux module debug --set 0x0 content")
+    await pilot.press("end", "y")
+    await see(pilot, "0x0y is no number")
 
 
 async def test_a_failure_is_shown_with_errno_and_text_and_can_be_mended(pilot, source, see):
