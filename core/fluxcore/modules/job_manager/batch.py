@@ -1,13 +1,13 @@
 """Eventlogs on their way to the KVS.
 
 What is posted in one loop turn, to however many jobs, is one commit. There is one commit at a
-time; what comes while it is under way goes with the next. So a busy instance makes few large
-commits, and an idle one writes at once.
+time, and one in ten milliseconds unless somebody waits for it; what comes meanwhile goes with the
+next. So a busy instance makes few large commits, and an idle one writes at once.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
@@ -16,6 +16,9 @@ from fluxcore.kvs.key import PRIMARY
 from fluxcore.kvs.ops import append
 from fluxcore.modules.job_manager.job import Job
 from fluxcore.wire.message import Message
+
+#: Seconds from one commit to the next; flux-core gathers events for as long before each.
+_PACE: Final = 0.01
 
 
 class EventBatch:
@@ -29,12 +32,13 @@ class EventBatch:
         self._failed = failed
         self._lines: dict[int, list[bytes]] = {}
         self._then: list[Callable[[], None]] = []
-        self._planned = False
+        self._planned: asyncio.Handle | None = None
+        self._flushed = -_PACE
         self._flying = False
         self._broken = False
         self._finished: asyncio.Future[None] | None = None
-        #: Seconds to gather for; 0 for the rest of the loop turn.
-        self.timeout = 0.0
+        #: Seconds from one commit to the next, unless somebody waits.
+        self.timeout = _PACE
 
     def append(self, job: Job, line: bytes) -> None:
         """Add ``line`` to the eventlog of ``job``."""
@@ -54,18 +58,25 @@ class EventBatch:
         self._plan()
 
     def _plan(self) -> None:
-        if self._planned or self._flying or self._broken:
+        """Commit in time: at the end of the loop turn if somebody waits."""
+        if self._flying or self._broken:
             return
-        self._planned = True
-        if self.timeout:
-            self._flux.loop.call_later(self.timeout, self._flush)
+        loop = self._flux.loop
+        if self._planned is not None:
+            if not self._then:
+                return
+            self._planned.cancel()
+        left = 0.0 if self._then else self._flushed + self.timeout - loop.time()
+        if left > 0:
+            self._planned = loop.call_later(left, self._flush)
         else:
-            self._flux.loop.call_soon(self._flush)
+            self._planned = loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._planned = False
+        self._planned = None
         if self._flying or not self._flux.connected:
             return
+        self._flushed = self._flux.loop.time()
         lines, self._lines = self._lines, {}
         then, self._then = self._then, []
         if not lines:

@@ -114,7 +114,7 @@ class JobManager(Module):
 
     @method("job-manager.set-batch-timeout")
     def set_batch_timeout(self, req: Message) -> Reply:
-        """``{timeout}``: seconds that events are gathered for; 0 is the loop turn."""
+        """``{timeout}``: seconds from one commit of events to the next, unless somebody waits."""
         self._batch.timeout = need_number(req.json, "timeout")
         return None
 

@@ -12,7 +12,7 @@ from fluxcore.modules.job_manager.exits import describe_end
 from fluxcore.modules.job_manager.job import Job
 from fluxcore.modules.job_manager.machine import Machine
 from fluxcore.modules.job_manager.waits import Waits
-from fluxcore.wire.message import Message
+from fluxcore.wire.message import Message, Payload
 
 #: The id that stands for any job, as signed and as unsigned number.
 _ANY: Final = (-1, 2**64 - 1)
@@ -44,7 +44,7 @@ class WaitService(Service):
 
     def _ended(self, req: Message, job: Job) -> None:
         success, text = describe_end(job)
-        self._flux.respond(req, {"id": job.id, "success": success, "errstr": text})
+        self._answer(req, {"id": job.id, "success": success, "errstr": text})
 
     @method("job-manager.drain")
     def drain(self, req: Message) -> Reply:
@@ -61,20 +61,21 @@ class WaitService(Service):
         return DEFERRED
 
     def check(self) -> None:
-        """Answer those who wait for less to be going on.
-
-        They may look into the KVS next, so what has been posted is written first.
-        """
+        """Answer those who wait for less to be going on."""
         machine = self._machine
         if self._draining and not machine.active:
-            self._answer(self._draining, None)
+            self._answer_all(self._draining, None)
         if self._idling and not machine.running and not machine.allocation.sent:
-            self._answer(self._idling, {"pending": len(machine.active)})
+            self._answer_all(self._idling, {"pending": len(machine.active)})
 
-    def _answer(self, requests: RequestList, payload: dict[str, int] | None) -> None:
+    def _answer_all(self, requests: RequestList, payload: Payload) -> None:
         for req in requests:
             requests.discard(req)
-            self._batch.then(lambda req=req: self._flux.respond(req, payload))  # type: ignore[misc]
+            self._answer(req, payload)
+
+    def _answer(self, req: Message, payload: Payload) -> None:
+        """Answer once what has been posted is written: they may look into the KVS next."""
+        self._batch.then(lambda: self._flux.respond(req, payload))
 
     def disconnect(self, req: Message) -> None:
         """A client is gone."""
