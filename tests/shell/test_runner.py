@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,59 @@ async def test_output_goes_to_a_file_and_input_comes_from_one(jobs: Jobs) -> Non
     assert job.of("layout")[0]["stdin"] is False
 
 
+def from_file(path: str) -> dict[str, Any]:
+    return {"stdin": {"type": "file", "path": path}}
+
+
+async def test_a_fifo_holds_up_its_own_job_alone(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    job = jobs.start("cat", input=from_file("fifo"))
+    assert (await jobs.run("echo", "meanwhile")).text() == "meanwhile\n"
+    assert job.reports == []
+    with fifo.open("w") as file:
+        file.write("at last\n")
+    assert await job.status() == 0
+    assert job.text() == "at last\n"
+
+
+async def test_output_waits_for_the_reader_of_its_fifo(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    job = jobs.start("echo", "hello", output={"stdout": {"path": "fifo"}})
+    text = await asyncio.to_thread(fifo.read_text)
+    assert text == "hello\n"
+    assert await job.status() == 0
+
+
+async def test_a_job_whose_files_do_not_open_can_be_killed(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    job = jobs.start("cat", input=from_file("fifo"))
+    job.shell.signal(signal.SIGTERM)
+    job.shell.signal(signal.SIGKILL, final=True)
+    assert await job.status() == signal.SIGKILL
+    assert [kind for kind, _what in job.reports] == ["finished"]
+    fifo.open("w").close()  # what opens after all is closed again
+    await settled(lambda: "open" not in [thread.name for thread in threading.enumerate()])
+
+
+async def test_a_signal_while_files_are_opened_is_for_the_tasks(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    job = jobs.start("cat", input=from_file("fifo"))
+    job.shell.signal(signal.SIGTERM)
+    with fifo.open("w"):
+        assert await job.status() == 128 + signal.SIGTERM << 8
+
+
+async def test_a_hostfile_that_is_a_fifo_is_an_empty_one(jobs: Jobs) -> None:
+    os.mkfifo(jobs.folder / "fifo")
+    taskmap = {"scheme": "hostfile", "value": str(jobs.folder / "fifo")}
+    job = await jobs.run("true", taskmap=taskmap)
+    assert "failed to map tasks with scheme=hostfile" in job.of("fatal")[0]["message"]
+
+
 @pytest.mark.parametrize(
     ("options", "message", "code"),
     [
@@ -285,6 +339,12 @@ async def test_output_goes_to_a_file_and_input_comes_from_one(jobs: Jobs) -> Non
             "error opening input file 'nosuch': No such file or directory",
             1,
         ),
+        (
+            {"input": {"stdin": {"type": "file", "path": "a\0b"}}},
+            "error opening input file 'a\0b': Invalid argument",
+            1,
+        ),
+        ({"output": {"stdout": {"path": "a\0b"}}}, "shell_init: No such file or directory", 1),
         ({"taskmap": {"scheme": "foo"}}, "failed to map tasks with scheme=foo", 1),
         ({"exit_timeout": "zz"}, "shell_init: No such file or directory", 1),
         (

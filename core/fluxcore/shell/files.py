@@ -160,8 +160,8 @@ def _open_output(path: str, cwd: str, mode: str) -> int:
     flags |= {"append": os.O_APPEND, "truncate": os.O_TRUNC}.get(mode, 0)
     try:
         return os.open(os.path.join(cwd, path), flags, 0o666)
-    except OSError as exc:
-        text = f"open: {path}: {os.strerror(exc.errno or errno.EIO)}"
+    except (OSError, ValueError) as exc:
+        text = f"open: {path}: {_why(exc)}"
         raise init_error("output.task", text, "output") from None
 
 
@@ -172,6 +172,26 @@ def open_input(path: str, cwd: str) -> int:
     """
     try:
         return os.open(os.path.join(cwd, path), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as exc:
-        text = f"error opening input file '{path}': {os.strerror(exc.errno or errno.EIO)}"
+    except (OSError, ValueError) as exc:
+        text = f"error opening input file '{path}': {_why(exc)}"
         raise ShellError(text, component="input.file") from None
+
+
+def _why(exc: OSError | ValueError) -> str:
+    """Why a file could not be opened; a path that holds a NUL is no path."""
+    errnum = exc.errno if isinstance(exc, OSError) else errno.EINVAL
+    return os.strerror(errnum or errno.EIO)
+
+
+def read_hostfile(path: str) -> str | None:
+    """The text of a hostfile; None if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", opener=_open_at_once) as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file that is read on the loop: a FIFO that nobody writes to is an empty file."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

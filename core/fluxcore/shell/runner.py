@@ -16,10 +16,11 @@ from fluxcore.resource.rset import ResourceSet
 from fluxcore.shell import affinity
 from fluxcore.shell.environment import Site, job_environment, task_environment
 from fluxcore.shell.errors import ERROR, Complaint, ShellError
-from fluxcore.shell.files import OutputFiles, Pieces, open_input
+from fluxcore.shell.files import OutputFiles, Pieces, read_hostfile
 from fluxcore.shell.layout import Layout, Node, layout
 from fluxcore.shell.limits import differing, limited
 from fluxcore.shell.mustache import render
+from fluxcore.shell.opening import OpenFiles, Opening, close_inputs, needs_files, open_files
 from fluxcore.shell.options import ShellOptions, parse
 from fluxcore.shell.place import Place, prepare
 from fluxcore.shell.reports import fatal_report, log_report
@@ -68,7 +69,12 @@ class ShellRunner:
         self._options = ShellOptions()
         self._tasks: list[TaskIO] = []
         self._place: Place | None = None
+        self._opening: Opening | None = None
         self._files: OutputFiles | None = None
+        self._inputs: list[int] = []
+        #: What has been said before there was a shell to be told.
+        self._signals: list[int] = []
+        self._alone = False
         self._shell: Shell | None = None
         self._status: int | None = None
         self._watching: asyncio.TimerHandle | None = None
@@ -76,7 +82,10 @@ class ShellRunner:
     # -- the beginning ---------------------------------------------------------------------
 
     def run(self, r: Mapping[str, Any]) -> None:
-        """Start the tasks that the resources ``r`` put on this broker."""
+        """Start the tasks that the resources ``r`` put on this broker.
+
+        :raises Exception: it was asked for the impossible; nothing is left of the job then
+        """
         rset = ResourceSet.from_json(r)
         index = list(rset.nodes).index(self._host.rank)
         try:
@@ -85,16 +94,13 @@ class ShellRunner:
             self._start(where, where.nodes[index])
         except ShellError as exc:
             self._refuse(index, exc)
+        except Exception:
+            self._clean_up()
+            raise
 
     def _hostfile(self) -> str | None:
         scheme, path = self._options.taskmap or ("", "")
-        if scheme != "hostfile":
-            return None
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError:
-            return None
+        return read_hostfile(path) if scheme == "hostfile" else None
 
     def _refuse(self, index: int, error: ShellError) -> None:
         """Give up before any task is started."""
@@ -106,12 +112,31 @@ class ShellRunner:
     def _start(self, where: Layout, node: Node) -> None:
         place = self._place = prepare(self.id, self._jobspec, where, node, self._host.rundir)
         options, loop = self._options, self._host.loop
-        self._files = OutputFiles(loop, options, node, place.names, place.cwd, self._written)
+        work = partial(open_files, loop, options, node, place, self._written)
+        if needs_files(options):
+            self._opening = Opening(loop, work, partial(self._opened, where, node, place))
+        else:
+            self._begin(where, node, place, work())
+
+    def _opened(
+        self, where: Layout, node: Node, place: Place, result: OpenFiles | ShellError
+    ) -> None:
+        self._opening = None
+        try:
+            if isinstance(result, ShellError):
+                raise result
+            self._begin(where, node, place, result)
+        except ShellError as exc:
+            self._refuse(node.index, exc)
+
+    def _begin(self, where: Layout, node: Node, place: Place, files: OpenFiles) -> None:
+        self._files, self._inputs = files.outputs, files.inputs
+        options = self._options
         limits, said = differing(options.rlimits)
         cpus = affinity.bind(options.cpu_affinity, node.cores, len(node.tasks), self._host.cores)
         argv = limited(self._jobspec["tasks"][0]["command"], limits)
         env = self._environment(place)
-        self._open_tasks(len(node.tasks), place.cwd)
+        self._open_tasks(len(node.tasks))
         shell = self._shell = Shell(
             self.id,
             where,
@@ -127,6 +152,10 @@ class ShellRunner:
             if complaint is not None:
                 shell.complain(complaint)
         shell.begin()
+        for signum in self._signals:
+            shell.signal(signum)
+        if self._alone:
+            shell.others_done()
         self._spawn_tasks(shell, place, argv, env, cpus)
 
     def _layout_report(self, where: Layout, files: OutputFiles, place: Place) -> dict[str, Any]:
@@ -150,10 +179,9 @@ class ShellRunner:
             preput["flux.taskmap"] = where.taskmap.encode()
         return preput
 
-    def _open_tasks(self, count: int, cwd: str) -> None:
-        path = self._options.input_path
+    def _open_tasks(self, count: int) -> None:
         for index in range(count):
-            stdin = None if path is None else open_input(path, cwd)
+            stdin = self._inputs.pop() if self._inputs else None
             try:
                 task = TaskIO(self._host.loop, index, self, stdin=stdin, pmi=self._options.pmi)
             except OSError as exc:
@@ -223,6 +251,12 @@ class ShellRunner:
         """Send a signal to the tasks; see :meth:`Shell.signal`."""
         if self._shell is not None:
             self._shell.signal(signum, final=final)
+        elif self._opening is not None and final:
+            self._opening.abandon()
+            self._opening = None
+            self.finished(signum)
+        else:
+            self._signals.append(signum)
 
     def input(self, context: Mapping[str, Any]) -> None:
         """Give the tasks input."""
@@ -236,6 +270,7 @@ class ShellRunner:
 
     def others_done(self) -> None:
         """The shells on all other nodes have finished."""
+        self._alone = True
         if self._shell is not None:
             self._shell.others_done()
 
@@ -317,6 +352,7 @@ class ShellRunner:
         for task in self._tasks:
             task.close()
             task.reap(group=self._options.own_group)
+        close_inputs(self._inputs)
         if self._files is not None:
             self._files.close()
         if self._place is not None:

@@ -150,6 +150,18 @@ async def test_ten_megabytes_of_output(manager: StartExec) -> None:
     assert (await jm.data(job))["0"] == (f"{line}\n".encode() * 10486)[: 10 << 20]
 
 
+async def test_a_shell_that_cannot_make_sense_of_a_jobspec_is_forgotten(
+    manager: StartExec,
+) -> None:
+    jm = await manager()
+    job = await jm.start(make_jobspec("true", system={"job": "no object"}), make_r([0]))
+    await job.over()
+    ((kind, severity, text),) = job.exceptions
+    assert (kind, severity) == ("exec", 0)
+    assert text.startswith("job shell exec error on broker host0 (rank 0): internal error: ")
+    assert (await jm.flux.rpc("job-exec.stats-get")).json["shells"] == 0
+
+
 async def test_output_beyond_the_limit_is_cut_off_and_that_is_said(manager: StartExec) -> None:
     jm = await manager()
     script = "for i in 1 2 3 4 5 6 7 8; do echo $i; done; echo error >&2"

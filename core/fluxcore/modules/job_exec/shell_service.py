@@ -73,8 +73,8 @@ class ShellService(Service):
         if jobid in self._shells:
             raise rpc_error(errno.EEXIST)
         runner = ShellRunner(self._host, jobid, jobspec, partial(self._reported, jobid))
-        self._shells[jobid] = _Running(runner, req, userid)
         runner.run(need_dict(payload, "R"))
+        self._shells[jobid] = _Running(runner, req, userid)
         return DEFERRED
 
     def _reported(self, jobid: int, reports: Reports) -> None:
