@@ -29,6 +29,7 @@ from fluxtop.panes.value import ValuePane
 from fluxtop.present.footer import footer, strip
 from fluxtop.present.header import HeaderFacts, left, right
 from fluxtop.theming import DEFAULT
+from fluxtop.typeahead import TypeAhead
 from fluxtop.widgets.bar import Bar
 from fluxtop.widgets.lines import Lines
 from fluxtop.widgets.table import Table
@@ -74,6 +75,7 @@ class FluxTop(App[None]):
         #: Made when it is first asked for: a console starts without one text field.
         self._command: CommandLine | None = None
         self.dashboard = Dashboard(desk)
+        self._typeahead = TypeAhead(self, super().on_event, self._takes_keys)
         self.set_class(desk.glyphs.plain, "-ascii")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -108,6 +110,19 @@ class FluxTop(App[None]):
     def on_resize(self, _event: events.Resize) -> None:
         """Show what the new size has room for, once it is the size."""
         self.call_next(self._arrange)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys wait for those before them."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._typeahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def _takes_keys(self) -> bool:
+        """True if what was opened last is there to take a key."""
+        if len(self.screen_stack) > 1:
+            return self.screen.is_mounted and self.focused is not None
+        return self.dashboard.is_attached and self.dashboard.pane.body.is_attached
 
     def fault(self, exc: Exception) -> None:
         """Show a fault of ours, and go on."""
