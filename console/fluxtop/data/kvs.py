@@ -27,6 +27,7 @@ PAUSE: Final = 2.0
 
 # Flags of kvs.lookup and kvs-watch.lookup (CONTRACTS C3, C9).
 _READDIR: Final = 1
+_TREEOBJ: Final = 2
 _WATCH: Final = 4
 _WAITCREATE: Final = 8
 
@@ -123,16 +124,18 @@ class KeyWatch:
     namespace: str
     key: str
 
-    async def follow(self, flux: Flux, emit: Callable[[bytes], None]) -> None:
-        """Emit the value now and whenever it changes.
+    async def follow(self, flux: Flux, emit: Callable[[bytes | None], None]) -> None:
+        """Emit the value now and whenever it changes; None if there is none yet.
 
         :raises OSError: ENOENT when the key is removed, EISDIR if it is a directory
         """
-        payload = {
-            "key": self.key,
-            "namespace": self.namespace,
-            "flags": _WATCH | _WAITCREATE,
-        }
+        subject = {"key": self.key, "namespace": self.namespace}
+        try:
+            # Its tree object: a large value is not to be read twice.
+            await flux.rpc("kvs.lookup", {**subject, "flags": _TREEOBJ}, timeout=DEADLINE)
+        except FileNotFoundError:
+            emit(None)
+        payload = {**subject, "flags": _WATCH | _WAITCREATE}
         stream = flux.stream("kvs-watch.lookup", payload, cancel="kvs-watch.cancel")
         async with aclosing(batches(stream)) as handfuls:
             async for batch in handfuls:

@@ -17,9 +17,9 @@ from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.panes.jobs import ask_cancel
 from fluxtop.panes.pane import Pane
-from fluxtop.present.events import event_line
+from fluxtop.present.events import event_line, widest
 from fluxtop.present.job import summary
-from fluxtop.present.jobs import short_id
+from fluxtop.present.jobs import how_it_failed, short_id
 from fluxtop.present.json_text import dress
 from fluxtop.present.output import output_line
 from fluxtop.widgets.bar import Bar
@@ -126,16 +126,16 @@ class JobPane(Pane):
             return
         job = self._jobid
         try:
-            text = await self.desk.source.call(JobDocument(job, key))
-            document = orjson.loads(text)
+            document = orjson.loads(await self.desk.source.call(JobDocument(job, key)))
+            lines = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode().split("\n")
         except (OSError, orjson.JSONDecodeError) as exc:
-            self._documents[key] = [f"{key}: {getattr(exc, 'strerror', None) or exc}"]
-            return
+            document = None
+            lines = [f"{key}: {getattr(exc, 'strerror', None) or exc}"]
         if job != self._jobid:
-            return
-        self._parsed[key] = document
-        pretty = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-        self._documents[key] = pretty.split("\n")
+            return  # the user has opened another job meanwhile
+        self._documents[key] = lines
+        if document is not None:
+            self._parsed[key] = document
         self._tell()
 
     # -- showing ---------------------------------------------------------------------------
@@ -148,8 +148,9 @@ class JobPane(Pane):
         )
         self._job = advance(Job(self._jobid), told)
         self._summary.show(summary(self._job, self.desk.now, self.desk.glyphs))
-        widest = max((len(repr(event.context)) for event in self._events), default=0) + 40
-        self._timeline.show(len(self._events), widest, self._event)
+        if not self._started:
+            self._lines.say(how_it_failed(self._job) or "it has not started")
+        self._timeline.show(len(self._events), widest(self._events), self._event)
         self._show_view()
         self.refresh_subtitle()
 

@@ -1,5 +1,7 @@
 """The value of a key, as it is now."""
 
+from rich.cells import cell_len
+
 from fluxtop.bindings import bindings
 from fluxtop.cells import Span
 from fluxtop.data.kvs import KeyWatch
@@ -7,7 +9,7 @@ from fluxtop.data.trouble import Trouble
 from fluxtop.data.values import FORMS, Shown, show
 from fluxtop.desk import Desk
 from fluxtop.panes.pane import Pane
-from fluxtop.present.events import event_line
+from fluxtop.present.events import event_line, widest
 from fluxtop.present.json_text import dress
 from fluxtop.widgets.lines import Lines
 
@@ -30,23 +32,31 @@ class ValuePane(Pane):
     def open(self, namespace: str, key: str) -> None:
         """Show the value of another key."""
         self._key = KeyWatch(namespace, key)
-        self._data = None
-        self._changes = -1
         self._form = FORMS[0]
-        self._shown = Shown("text")
-        self._lines.show(0, 0, self._line)
+        self._forget()
+        self._lines.tail = False
         self._lines.scroll_home(animate=False)
         self._lines.say(f"reading {key}")
         if self.on_screen:
             self.start()
+        self.refresh_subtitle()
+
+    def _forget(self) -> None:
+        self._data = None
+        self._changes = -1
+        self._shown = Shown("text")
+        self._lines.show(0, 0, self._line)
 
     def start(self) -> None:
         """Follow the key."""
         if self._key is not None:
             self.follow("key", self._key, self._take)
 
-    def _take(self, data: bytes) -> None:
-        if data != self._data:
+    def _take(self, data: bytes | None) -> None:
+        if data is None:
+            self._forget()
+            self._lines.say("there is no such key: it is waited for")
+        elif data != self._data:
             self._data = data
             self._changes += 1
             self._draw()
@@ -78,11 +88,10 @@ class ValuePane(Pane):
         self._shown = show(self._data, self._form)
         shown = self._shown
         if shown.form == "events":
-            widest = max((len(repr(event.context)) for event in shown.events), default=0) + 60
-            self._lines.show(len(shown.events), widest, self._line)
+            self._lines.show(len(shown.events), widest(shown.events), self._line)
         else:
-            widest = max(map(len, shown.lines), default=0)
-            self._lines.show(len(shown.lines), widest, self._line)
+            cells = max(map(cell_len, shown.lines), default=0)
+            self._lines.show(len(shown.lines), cells, self._line)
         self.refresh_subtitle()
 
     def _line(self, at: int) -> list[Span]:

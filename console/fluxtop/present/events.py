@@ -1,12 +1,12 @@
 """An eventlog's events as lines: when, what, and what it says about itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from fluxcore.job.eventlog import Event
-from fluxtop.cells import Role, Span
+from fluxtop.cells import Role, Span, width_of
 
 _ROLES: Final[dict[str, Role]] = {
     "exception": "bad",
@@ -31,6 +31,12 @@ def event_line(event: Event, began: float) -> list[Span]:
     for key, value in _flat(event.context or {}):
         spans += [(f" {key}", "key"), ("=", "dim"), (_text(value), "plain")]
     return spans
+
+
+def widest(events: Sequence[Event]) -> int:
+    """The cells that the longest of the lines of ``events`` takes."""
+    began = events[0].timestamp if events else 0.0
+    return max((width_of(event_line(event, began)) for event in events), default=0)
 
 
 def _flat(context: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from fluxtop.data.jobs import Job
 from fluxtop.data.jobs_model import word
 from fluxtop.durations import duration
 from fluxtop.glyphs import Glyphs, role_of
-from fluxtop.present.jobs import how_it_ended, short_id, user_name
+from fluxtop.present.jobs import how_it_ended, how_it_failed, short_id, user_name
 
 
 def summary(job: Job, now: float, glyphs: Glyphs) -> Cell:
@@ -19,8 +19,7 @@ def summary(job: Job, now: float, glyphs: Glyphs) -> Cell:
         (f" {glyphs.state(state)} {state}", role_of(state)),
     ]
     if job.exception:
-        note = f": {job.note}" if job.note else ""
-        spans.append((f"  {job.exception}{note}", "bad"))
+        spans.append((f"  {how_it_failed(job)}", "bad"))
     elif job.status:
         spans.append((f"  {how_it_ended(job.status)}", "bad"))
     if job.t_run is not None:

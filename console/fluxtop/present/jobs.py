@@ -62,12 +62,17 @@ def _time(job: Job, now: float) -> str:
 
 def _where(job: Job) -> Cell:
     if job.exception:
-        return cell(f"{job.exception}: {job.note}" if job.note else job.exception, "bad")
+        return cell(how_it_failed(job), "bad")
     if job.status:
         return cell(how_it_ended(job.status), "bad")
     if job.nnodes is None:
         return ()
     return ((f"{job.ranks} ", "key"), (job.nodelist, "dim"))
+
+
+def how_it_failed(job: Job) -> str:
+    """The exception that ended it, empty if none has."""
+    return f"{job.exception}: {job.note}" if job.note else job.exception
 
 
 def how_it_ended(status: int) -> str:

@@ -1,6 +1,7 @@
 """Lines of text to read: scrolled, never edited, however many."""
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
 from textual import events
 from textual.geometry import Size
@@ -113,7 +114,8 @@ class Lines(SpanScroll, can_focus=True):
             stale: Role | None = "dim" if self._stale else None
             strip = self.painter.strip([(" ", "plain"), *spans], self.rich_style, stale)
             return strip.crop_extend(x, x + width, self.rich_style)
-        if y == 0 and self._notice:
-            strip = self.painter.strip([(f" {self._notice}", "dim")], self.rich_style)
+        notice = wrap(self._notice, max(width - 2, 1)) if self._count == 0 else []
+        if y < len(notice):
+            strip = self.painter.strip([(f" {notice[y]}", "dim")], self.rich_style)
             return strip.crop_extend(0, width, self.rich_style)
         return Strip.blank(width, self.rich_style)

@@ -2,6 +2,7 @@ import errno
 
 import pytest
 
+from fluxcore.handle.errors import rpc_error
 from fluxcore.kvs import treeobj
 from fluxcore.wire.errors import PayloadError
 from fluxtop.data.kvs import (
@@ -139,8 +140,12 @@ async def test_directories_are_read_anew_only_when_the_root_changes(broker, monk
 
 
 async def test_a_key_is_watched_and_waited_for(broker):
+    def unknown(_req):
+        raise rpc_error(errno.ENOENT)
+
+    broker.answers["kvs.lookup"] = unknown
     flux = await broker.dial("")
-    got: list[bytes] = []
+    got: list[bytes | None] = []
     task = flux.loop.create_task(KeyWatch("primary", "a").follow(flux, got.append))
     await broker.until(lambda: len(broker.streams) == 1)
     assert broker.streams[0].json == {"key": "a", "namespace": "primary", "flags": 12}
@@ -148,4 +153,17 @@ async def test_a_key_is_watched_and_waited_for(broker):
     broker.end(broker.streams[0], errno.ENOENT)
     with pytest.raises(FileNotFoundError):
         await task
+    assert got == [None, b"1"]
+
+
+async def test_a_key_that_is_there_is_told_by_its_value_alone(broker):
+    broker.answers["kvs.lookup"] = lambda req: {"val": {"flags": req.json["flags"]}}
+    flux = await broker.dial("")
+    got: list[bytes | None] = []
+    task = flux.loop.create_task(KeyWatch("primary", "a").follow(flux, got.append))
+    await broker.until(lambda: len(broker.streams) == 1)
+    assert broker.requests[0].json == {"key": "a", "namespace": "primary", "flags": 2}
+    broker.tell(broker.streams[0], {"val": treeobj.make_val(b"1")})
+    broker.end(broker.streams[0])
+    await task
     assert got == [b"1"]

@@ -1,10 +1,11 @@
+import asyncio
 import errno
 
 import pytest
 
 from fluxcore.job.eventlog import Event
 from fluxcore.job.output import Data
-from fluxtop.data.job import Happened, JobWatch, OutputWatch, Printed
+from fluxtop.data.job import Happened, JobDocument, JobWatch, OutputWatch, Printed
 from fluxtop.data.jobs import CancelJob, JobEvents, JobsChanged, JobsWatch
 from fluxtop.data.trouble import Trouble
 
@@ -72,6 +73,43 @@ async def test_output_is_followed_once_the_job_starts(pilot, source, see, until)
     assert OutputWatch(waiting) not in source.watched
     source.say(JobWatch(waiting), Happened(False, (Event(NOW, "start"),)))
     await until(pilot, lambda: OutputWatch(waiting) in source.watched)
+
+
+async def test_a_job_that_never_ran_says_why_where_its_output_would_be(pilot, source, see):
+    failed, waiting = 13324213288960, 13331964362752
+    note = "unsatisfiable request: need 100 slots, have 8, and this text goes on to be told whole"
+    events = (
+        Event(NOW - 9, "submit", {"userid": 0}),
+        Event(NOW - 8, "exception", {"type": "alloc", "severity": 0, "note": note}),
+        Event(NOW - 8, "clean"),
+    )
+    source.say(JobWatch(failed), Happened(True, events))
+    source.say(JobWatch(waiting), Happened(True, events[:1]))
+    await pilot.press("4", "j", "j", "enter")
+    await see(pilot, "alloc: unsatisfiable request: need 100 slots", "goes on to be told", "whole")
+    await pilot.press("4", "k", "enter")
+    await see(pilot, "it has not started")
+
+
+async def test_a_document_that_comes_late_is_not_another_jobs(pilot, source, see):
+    asked, answered = asyncio.Event(), asyncio.Event()
+    call = source.call
+
+    async def slow(operation):
+        if operation == JobDocument(TRAIN, "jobspec"):
+            asked.set()
+            await answered.wait()
+            raise FileNotFoundError(errno.ENOENT, "of the first job")
+        return await call(operation)
+
+    source.call = slow
+    await pilot.press("4", "enter")
+    await asked.wait()
+    await pilot.press("4", "j", "enter", "v")
+    await see(pilot, '"resources": [')
+    answered.set()
+    await pilot.press("v", "v", "v")
+    await see(pilot, '"resources": [')
 
 
 async def test_a_cancel_asks_first(pilot, source, see, changes):

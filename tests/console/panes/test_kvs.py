@@ -75,3 +75,34 @@ async def test_an_unfolded_directory_is_followed_until_it_is_folded(pilot, sourc
     await until(pilot, lambda: both in source.watched)
     await pilot.press("left")
     await until(pilot, lambda: both not in source.watched)
+
+
+async def test_a_key_that_is_not_there_says_so_until_it_is(pilot, source, see, screen_text):
+    subject = KeyWatch(PRIMARY, "nosuch")
+    await pilot.press("3", "down", "enter")
+    await see(pilot, "greeting  text, 10 B")
+    source.say(subject, None)
+    await pilot.press("colon", *"get nosuch", "enter")
+    await see(pilot, "there is no such key", " nosuch ─")
+    assert "greeting  text" not in screen_text(pilot)
+    source.say(subject, b"here")
+    await see(pilot, "│ here", "nosuch  text, 4 B")
+
+
+async def test_the_next_value_is_shown_from_its_start(pilot, source, see):
+    source.say(KeyWatch(PRIMARY, "long"), "\n".join(f"line {n}" for n in range(500)).encode())
+    source.say(KeyWatch(PRIMARY, "other"), "\n".join(f"other {n}" for n in range(500)).encode())
+    await pilot.press("colon", *"get long", "enter")
+    await see(pilot, "│ line 0 ")
+    await pilot.press("end")
+    await see(pilot, "│ line 499 ")
+    await pilot.press("colon", *"get other", "enter")
+    await see(pilot, "│ other 0 ")
+
+
+async def test_an_eventlog_is_as_wide_as_its_lines(pilot, source, see):
+    event = b'{"timestamp":1795346760.0,"name":"resource-define","context":{"method":"dynamic"}}\n'
+    source.say(KeyWatch(PRIMARY, "log"), event)
+    await pilot.press("colon", *"get log", "enter")
+    await see(pilot, "resource-define method=dynamic")
+    assert not pilot.app.focused.show_horizontal_scrollbar
