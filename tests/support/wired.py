@@ -194,7 +194,8 @@ class Wired:
 
     def module(self, name: str, rank: int = 0) -> Any:
         """The module's object on a rank, where it runs on the broker's loop."""
-        flux = self.brokers[rank].host.by_name(name)._flux  # type: ignore[attr-defined]
+        link: Any = self.brokers[rank].host.by_name(name)
+        flux = link._mailbox.receive.__self__
         return flux.core._methods[f"{name}.ping"].call.__self__
 
     def pulse(self) -> None:

@@ -24,8 +24,17 @@ def sender(req: Message) -> str:
     return req.routes[0] if req.routes else ""
 
 
-def _may_end(req: Message, by: Message) -> bool:
+def may_end(req: Message, by: Message) -> bool:
+    """True if who has sent ``by`` may end ``req``: the instance's owner, and the same user."""
     return bool(by.rolemask & ROLE_OWNER) or by.userid == req.userid
+
+
+def goes_with(req: Message, disconnect: Message) -> bool:
+    """True if ``req`` is of the client that a disconnect request says is gone.
+
+    A guest can claim any sender, but no other user: what others have asked for stays.
+    """
+    return sender(req) == sender(disconnect) and may_end(req, disconnect)
 
 
 class RequestList:
@@ -71,19 +80,15 @@ class RequestList:
         """
         key = (sender(cancel), need_int(cancel.json, "matchtag"))
         req = self._requests.get(key)
-        if req is None or not _may_end(req, cancel):
+        if req is None or not may_end(req, cancel):
             return None
         del self._requests[key]
         self._responder.respond_error(req, errno.ENODATA)
         return req
 
     def disconnect(self, disconnect: Message) -> list[Message]:
-        """Forget all of the sender of a disconnect request; those forgotten.
-
-        A guest can claim any sender, but no other user: what others have asked for stays.
-        """
-        who = sender(disconnect)
-        gone = [req for req in self if sender(req) == who and _may_end(req, disconnect)]
+        """Forget all of the sender of a disconnect request; those forgotten."""
+        gone = [req for req in self if goes_with(req, disconnect)]
         for req in gone:
             self.discard(req)
         return gone

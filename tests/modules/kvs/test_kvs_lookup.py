@@ -6,7 +6,8 @@ import pytest
 
 from fluxcore.kvs import ops
 from fluxcore.kvs.treeobj import make_dirref, make_symlink, make_val
-from fluxcore.wire.message import Message
+from fluxcore.wire import constants as c
+from fluxcore.wire.message import Message, request
 
 EMPTY = "sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91"
 READDIR, READLINK, TREEOBJ = 1, 2, 16
@@ -91,6 +92,17 @@ async def test_what_many_wait_for_is_loaded_once(kvs4: Any) -> None:
     assert await asyncio.gather(*lookups) == [make_val(b"1")] * 5
     stats = await kvs4.stats(3)
     assert (stats["pending_requests"], stats["cache"]["#faults"]) == (0, 3)
+
+
+async def test_a_guest_cannot_say_that_another_is_gone(kvs: Any, settled: Any) -> None:
+    waiting, guest = kvs.instance.client(), kvs.guest(99)
+    waits = waiting.flux.rpc("kvs.wait-version", {"namespace": "primary", "rootseq": 1})
+    forged = request("kvs.disconnect", flags=c.NORESPONSE).pushed(waiting.uuid)
+    guest.flux.core.send(forged)
+    await settled()
+    await kvs.on().put(a=b"1")
+    assert waits.ended
+    assert (await waits).json["rootseq"] == 1
 
 
 async def test_a_client_that_is_gone_is_not_answered(kvs4: Any, settled: Any) -> None:

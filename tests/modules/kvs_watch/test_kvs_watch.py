@@ -7,7 +7,7 @@ import pytest
 from fluxcore.kvs import ops
 from fluxcore.kvs.treeobj import make_val, val_bytes
 from fluxcore.wire import constants as c
-from fluxcore.wire.message import Message
+from fluxcore.wire.message import Message, request
 
 EMPTY = "sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91"
 WATCH, WAITCREATE, FULL, UNIQ, APPEND, STREAM, SENTINEL = 4, 8, 64, 128, 256, 512, 1024
@@ -279,6 +279,17 @@ async def test_a_client_that_is_gone(one: Cluster, settled: Any) -> None:
     assert (await one.stats())["watchers"] == 1
     await one.commit(ops.put("a", b"1"))
     assert await stays.next() == b"1"
+
+
+async def test_a_guest_cannot_say_that_another_is_gone(one: Cluster, settled: Any) -> None:
+    watcher = one.instance.client()
+    watch = Watch(watcher.flux, "a", WATCH | WAITCREATE)
+    guest = one.instance.client(userid=99, rolemask=c.ROLE_USER)
+    forged = request("kvs-watch.disconnect", flags=c.NORESPONSE).pushed(watcher.uuid)
+    guest.flux.core.send(forged)
+    await settled()
+    await one.commit(ops.put("a", b"1"))
+    assert await watch.next() == b"1"
 
 
 async def test_those_who_watch_when_the_module_is_removed(one: Cluster, settled: Any) -> None:

@@ -10,7 +10,7 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
-from fluxcore.handle.requests import RequestList, sender
+from fluxcore.handle.requests import RequestList, goes_with
 from fluxcore.job import states
 from fluxcore.job.attributes import ATTRIBUTES, to_json
 from fluxcore.job.constraint import MIN_HOSTS
@@ -278,7 +278,6 @@ class JobList(Module):
         """A client is gone, and what it has asked for with it."""
         self._watchers.disconnect(req)
         self._listings.disconnect(req)
-        gone = sender(req)
-        waiting = [request.req for request in self._waiting.all() if sender(request.req) == gone]
+        waiting = [each.req for each in self._waiting.all() if goes_with(each.req, req)]
         self._waiting.forget(waiting)
         return DEFERRED

@@ -5,7 +5,7 @@ from typing import Final
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
-from fluxcore.handle.requests import RequestList, sender
+from fluxcore.handle.requests import RequestList, goes_with
 from fluxcore.handle.service import DEFERRED, Reply, Service, method
 from fluxcore.modules.job_manager.batch import EventBatch
 from fluxcore.modules.job_manager.exits import describe_end
@@ -79,8 +79,7 @@ class WaitService(Service):
 
     def disconnect(self, req: Message) -> None:
         """A client is gone."""
-        gone = sender(req)
-        self.waits.discard(lambda waiting: sender(waiting) == gone)
+        self.waits.discard(lambda waiting: goes_with(waiting, req))
         self._draining.disconnect(req)
         self._idling.disconnect(req)
 

@@ -13,7 +13,7 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
-from fluxcore.handle.requests import sender
+from fluxcore.handle.requests import goes_with
 from fluxcore.kvs.blobref import hash_type
 from fluxcore.kvs.machine import ObjectCache
 from fluxcore.kvs.ops import authorize_guest
@@ -233,10 +233,9 @@ class Kvs(Module):
     @method("kvs.disconnect", role=ROLE_USER)
     def disconnect(self, req: Message) -> Reply:
         """A client is gone: nothing it waits for is told any more."""
-        gone = sender(req)
         self._known.pending.disconnect(req)
         for namespace in self._known.namespaces:
-            namespace.waiters.discard(lambda waiting: sender(waiting) == gone)
+            namespace.waiters.discard(lambda waiting: goes_with(waiting, req))
         return None
 
     @method(".stats-get", role=ROLE_USER)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
-from fluxcore.handle.requests import sender
+from fluxcore.handle.requests import goes_with, may_end, sender
 from fluxcore.kvs.blobref import to_digest
 from fluxcore.kvs.monitor import Actions, Monitor
 from fluxcore.kvs.treeobj import make_dirref
@@ -97,16 +97,15 @@ class KvsWatch(Module):
         """``{matchtag}``: end that watcher of the same sender with ENODATA. Nobody waits."""
         key = sender(req), need_int(req.json, "matchtag")
         watching = self._by_request.get(key)
-        if watching is not None and _may_end(req, watching.req):
+        if watching is not None and may_end(watching.req, req):
             self._carry_out(watching.monitor, watching.monitor.cancel(watching.watcher))
         return DEFERRED
 
     @method(".disconnect", role=ROLE_USER)
     def disconnect(self, req: Message) -> Reply:
         """A client is gone, and its watchers with it."""
-        gone = sender(req)
         for watching in list(self._by_request.values()):
-            if sender(watching.req) == gone:
+            if goes_with(watching.req, req):
                 watching.monitor.drop(watching.watcher)
                 self._forget(watching.watcher)
                 self._close_idle(watching.monitor)
@@ -204,10 +203,6 @@ class KvsWatch(Module):
 
 def _key_of(req: Message) -> _Key:
     return sender(req), req.matchtag
-
-
-def _may_end(cancel: Message, req: Message) -> bool:
-    return bool(cancel.rolemask & ROLE_OWNER) or cancel.userid == req.userid
 
 
 def _describe(monitor: Monitor) -> dict[str, Any]:
