@@ -18,6 +18,7 @@ from fluxtop.bindings import bindings
 from fluxtop.dashboard import Dashboard
 from fluxtop.data.connection import Connection, Phase
 from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch, Pulse, State
+from fluxtop.data.jobs import CountActive
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.panes.jobs import JobsPane
@@ -72,6 +73,8 @@ class FluxTop(App[None]):
         self._header = Bar(glyphs=desk.glyphs, id="header")
         self._strip = Bar(glyphs=desk.glyphs, id="strip")
         self._footer = Bar(glyphs=desk.glyphs, id="footer")
+        #: True once the user was told that jobs end with the console.
+        self._warned = False
         #: Made when it is first asked for: a console starts without one text field.
         self._command: CommandLine | None = None
         self.dashboard = Dashboard(desk)
@@ -165,7 +168,10 @@ class FluxTop(App[None]):
             self._facts = replace(self._facts, state=state)
         elif isinstance(message, Pulse):
             self._facts = replace(self._facts, beat=self.desk.clock())
-        if isinstance(message, Instance) or self._facts.state is None:
+        self._facts = replace(
+            self._facts, trouble=message if isinstance(message, Trouble) else None
+        )
+        if isinstance(message, Instance | Trouble) or self._facts.state is None:
             self._tell()  # the rest waits for the next tick
 
     # -- the lines above and below ---------------------------------------------------------
@@ -358,8 +364,23 @@ class FluxTop(App[None]):
         self._command.ask(begun)
 
     def action_app_quit(self) -> None:
-        """Leave."""
-        self.exit()
+        """Leave; not at the first word if jobs end with the instance."""
+        if self._facts.embedded and not self._warned:
+            self.run_worker(self._leave())
+        else:
+            self.exit()
+
+    async def _leave(self) -> None:
+        try:
+            active = await self.desk.source.call(CountActive())
+        except OSError:
+            active = 0  # an instance that does not answer keeps nobody
+        if not active:
+            self.exit()
+            return
+        self._warned = True
+        jobs = "1 job ends" if active == 1 else f"{active} jobs end"
+        self.notify(f"{jobs} with the instance; Q again leaves", severity="warning")
 
     def action_help_quit(self) -> None:
         """Say how to leave, at ctrl+c."""

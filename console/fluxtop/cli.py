@@ -67,8 +67,9 @@ def run(options: argparse.Namespace) -> int:
     :raises OSError: there is no such instance, or none can be started
     :raises ValueError: a setting is wrong
     """
-    if not has_terminal():
-        raise OSError(errno.ENOTTY, "it needs a terminal for input and output")
+    lack = what_the_terminal_lacks()
+    if lack:
+        raise OSError(errno.ENOTTY, lack)
     embedded = _embedded(options)
     try:
         app = _console(options, embedded)
@@ -81,9 +82,13 @@ def run(options: argparse.Namespace) -> int:
             embedded.stop()
 
 
-def has_terminal() -> bool:
-    """True if there is a screen to draw on and a keyboard to read."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+def what_the_terminal_lacks() -> str:
+    """Why nothing can be drawn or no key read; empty if all is well."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "it needs a terminal for input and output"
+    if os.environ.get("TERM") == "dumb":
+        return "it needs a terminal that can place a cursor, and TERM says dumb"
+    return ""
 
 
 def _embedded(options: argparse.Namespace) -> Embedded | None:

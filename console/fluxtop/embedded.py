@@ -42,9 +42,9 @@ class Embedded:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
         try:
             self._process = _start([*flux, "start", "-s", str(size)], environ, self._said)
-        except OSError:
+        except OSError as exc:
             self._said.close()
-            raise
+            raise OSError(exc.errno, f"{flux[0]}: {exc.strerror}") from None
 
     async def uri(self) -> str:
         """Its URI, when it is up.

@@ -9,7 +9,7 @@ from fluxtop import cli
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """A terminal, but no instance and no settings of the user's."""
-    monkeypatch.setattr(cli, "has_terminal", lambda: True)
+    monkeypatch.setattr(cli, "what_the_terminal_lacks", lambda: "")
     for name in ("FLUX_URI", "FLUXTOP_FLUX", "FLUXTOP_THEME", "FLUXTOP_ASCII"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -35,7 +35,7 @@ def test_version_and_help(capsys):
         (["nosuch://x"], "nosuch://x: not a local:// URI"),
         (["--test-size", "0"], "--test-size 0: an instance has at least one broker"),
         (["local:///x", "--test-size", "2"], "a URI and --test-size exclude each other"),
-        (["--flux", "/nosuch/flux"], "No such file or directory"),
+        (["--flux", "/nosuch/flux"], "/nosuch/flux: No such file or directory"),
     ],
 )
 def test_a_mistake_is_told_before_the_screen_is_taken(capsys, argv, why):
@@ -47,6 +47,15 @@ def test_without_a_terminal_it_says_so(capsys, monkeypatch):
     monkeypatch.undo()
     assert cli.main(["--test-size", "1"]) == 1
     assert capsys.readouterr().err == "fluxtop: it needs a terminal for input and output\n"
+
+
+def test_on_a_dumb_terminal_it_says_so(capsys, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert cli.main(["--test-size", "1"]) == 1
+    assert "can place a cursor, and TERM says dumb" in capsys.readouterr().err
 
 
 def test_a_theme_that_is_not_there_is_told(capsys, tmp_path):

@@ -24,6 +24,9 @@ MOST: Final = 10_000
 #: Seconds between an answer and the next question, for guests.
 PAUSE: Final = 2.0
 
+#: Seconds for an answer that somebody waits for before the console.
+_AT_ONCE: Final = 1.0
+
 _ATTRS: Final = (
     "userid",
     "name",
@@ -179,6 +182,17 @@ def decode_events(msg: Message) -> JobEvents:
         jobspec=need_dict(payload, "jobspec") if "jobspec" in payload else None,
         R=need_dict(payload, "R") if "R" in payload else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CountActive:
+    """Count the jobs that have not ended."""
+
+    async def run(self, flux: Flux) -> int:
+        """Their number; asked when the user leaves, who does not wait for it long."""
+        answer = await flux.rpc("job-list.job-stats", timeout=_AT_ONCE)
+        by_state = need_dict(answer.json, "job_states")
+        return need_int(by_state, "total") - need_int(by_state, "inactive")
 
 
 @dataclass(frozen=True, slots=True)

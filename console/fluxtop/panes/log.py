@@ -84,6 +84,7 @@ class LogPane(Pane):
         """Show less; after errors only, all again."""
         at = _LEVELS.index(self._model.level)
         self._model.show(level=_LEVELS[(at + 1) % len(_LEVELS)])
+        self._table.say("nothing matches" if self._model.level < LOG_DEBUG else self.EMPTY)
         self._table.update()
         self.refresh_subtitle()
 

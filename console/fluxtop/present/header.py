@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fluxtop.cells import Cell, Span
 from fluxtop.data.connection import Connection, Phase
 from fluxtop.data.instance import Instance, State
+from fluxtop.data.trouble import Trouble
 from fluxtop.durations import age, duration
 from fluxtop.glyphs import Glyphs, role_of
 
@@ -13,7 +14,8 @@ from fluxtop.glyphs import Glyphs, role_of
 class HeaderFacts:
     """What the header is made of; what is not known yet is None.
 
-    ``beat`` is when the last heartbeat came, ``embedded`` is true for an instance that the
+    ``beat`` is when the last heartbeat came, ``trouble`` why the broker does not say how it is
+    although we are connected, ``embedded`` is true for an instance that the
     console has started itself.
     """
 
@@ -21,6 +23,7 @@ class HeaderFacts:
     instance: Instance | None = None
     state: State | None = None
     beat: float | None = None
+    trouble: Trouble | None = None
     embedded: bool = False
     read_only: bool = False
 
@@ -28,8 +31,8 @@ class HeaderFacts:
 def left(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
     """The instance: the most important first, for a narrow terminal cuts the rest."""
     parts: list[list[Span]] = []
-    trouble = facts.connection.trouble
-    if trouble is not None and not facts.connection.up:
+    trouble = facts.trouble if facts.connection.up else facts.connection.trouble
+    if trouble is not None:
         parts.append([(str(trouble), "bad")])
     if facts.instance is not None:
         parts.append(_size(facts.instance))

@@ -13,6 +13,7 @@ from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import event
 from fluxtop.data.instance import Instance, InstanceWatch, Pulse, State
 from fluxtop.data.job import Happened, JobDocument, JobWatch, OutputWatch, Printed
+from fluxtop.data.jobs import CountActive
 from fluxtop.data.jobspecs import SubmitJob, check, complete
 from fluxtop.data.modules import DebugFlags, ModuleStats, SearchPath
 from fluxtop.data.tbon import Health, HealthWatch, Subtree, Topology, TopologyWatch
@@ -240,3 +241,9 @@ async def test_statistics_are_asked_for_again(broker, monkeypatch):
     with pytest.raises(OSError, match="over"):
         await ModuleStats(0, "kvs").follow(flux, got.append)
     assert got == [{"n": 1}, {"n": 2}]
+
+
+async def test_active_jobs_are_those_that_have_not_ended(broker):
+    states = {"depend": 0, "sched": 2, "run": 1, "cleanup": 0, "inactive": 7, "total": 10}
+    broker.answers["job-list.job-stats"] = lambda _req: {"job_states": states}
+    assert await CountActive().run(await broker.dial("")) == 3

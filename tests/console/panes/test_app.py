@@ -6,6 +6,7 @@ from textual.geometry import Size
 
 from fluxtop.data.connection import Cause
 from fluxtop.data.instance import Instance, InstanceWatch, Pulse
+from fluxtop.data.jobs import CountActive
 from fluxtop.data.modules import ModulesOf
 from fluxtop.data.trouble import Trouble
 from fluxtop.theming import load
@@ -223,6 +224,42 @@ async def test_q_at_the_top_says_how_to_leave_and_Q_leaves(pilot, see):
     await pilot.press("Q")
     await pilot.pause()
     assert pilot.app._exit
+
+
+async def test_jobs_that_would_end_with_the_console_are_told_first(make_app, source, see):
+    source.answer(CountActive, lambda _operation: 2)
+    async with make_app(source, embedded=True).run_test(
+        size=(120, 40), notifications=True
+    ) as pilot:
+        await see(pilot, "embedded")
+        await pilot.press("Q")
+        await see(pilot, "2 jobs end with the instance; Q again leaves")
+        assert not pilot.app._exit
+        await pilot.press("Q")
+        assert pilot.app._exit
+
+
+@pytest.mark.parametrize("answer", [0, TimeoutError(errno.ETIMEDOUT, "no answer in 1s")])
+async def test_an_embedded_instance_without_jobs_or_answer_keeps_nobody(
+    make_app, source, see, until, answer
+):
+    def count(_operation):
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    source.answer(CountActive, count)
+    async with make_app(source, embedded=True).run_test(size=(120, 40)) as pilot:
+        await see(pilot, "embedded")
+        await pilot.press("Q")
+        await until(pilot, lambda: pilot.app._exit)
+
+
+async def test_a_broker_that_does_not_answer_is_told(pilot, source, see, until, screen_text):
+    source.say(InstanceWatch(), Trouble(errno.ETIMEDOUT, "state-machine.get: no answer in 5s"))
+    await see(pilot, "ETIMEDOUT: state-machine.get: no answer in 5s", "● connected")
+    source.say(InstanceWatch(), Pulse(1852))
+    await until(pilot, lambda: "ETIMEDOUT" not in screen_text(pilot))
 
 
 async def test_panes_are_reached_by_tab_too(pilot, see):

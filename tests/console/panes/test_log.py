@@ -55,6 +55,15 @@ async def test_less_is_shown_level_by_level(pilot, see):
     await see(pilot, "insmod heartbeat")
 
 
+async def test_a_level_that_hides_every_line_says_so(pilot, source, see):
+    source.forget(LogWatch(0))
+    source.say(LogWatch(0), LogBatch(True, (line("only this"),)))
+    await pilot.press("5", "v", "v")
+    await see(pilot, "warning and worse", "nothing matches")
+    await pilot.press("v", "v")
+    await see(pilot, "only this")
+
+
 async def test_the_log_of_the_chosen_rank(pilot, source, see):
     source.say(LogWatch(1), LogBatch(True, (line("from rank one"),)))
     await pilot.press("j", "enter", "5", "r")
