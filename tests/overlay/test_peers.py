@@ -283,7 +283,8 @@ def test_a_client_cannot_say_goodbye_for_its_broker(rig: Rig) -> None:
 def test_a_child_takes_all_below_it_along() -> None:
     rig = Rig(rank=0)
     rig.hello("child", rank=1, hostname="host1")
-    rig.peers.child_lost(1)
+    rig.unreachable.add("child")
+    rig.peers.broadcast(event("x"))
     assert rig.texts()[-1] == "host1 (rank 1) failed and severed contact with 2 other nodes"
 
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.logline import LOG_ERR
 
@@ -132,9 +130,3 @@ _CLEANUP: Final[tuple[tuple[str, Mapping[str, object] | None], ...]] = (
     ),
     ("job-manager.idle", None),
 )
-
-
-def start_event(timestamp: float, version: str) -> bytes:
-    """The line of admin.eventlog that says that the instance has started."""
-    context = {"version": 1, "core_version": version}
-    return orjson.dumps({"timestamp": timestamp, "name": "start", "context": context}) + b"\n"

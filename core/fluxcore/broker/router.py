@@ -7,7 +7,6 @@ overlay before the call returns.
 """
 
 import errno
-from collections.abc import Callable
 from typing import Protocol
 
 from fluxcore.handle.errors import rpc_error
@@ -61,7 +60,6 @@ class Router:
         self._links: dict[str, EventLink] = {}
         self._services: dict[str, Link] = {}
         self._next_seq = 1
-        self._on_event: Callable[[Message], None] | None = None
 
     # -- links and services ----------------------------------------------------------------
 

@@ -29,11 +29,6 @@ class ModuleState(IntEnum):
     FINALIZING = 2
     EXITED = 3
 
-    @property
-    def letter(self) -> str:
-        """The letter in the S column of ``flux module list``."""
-        return self.name[0] if self is not ModuleState.EXITED else "X"
-
 
 class ModuleRunner:
     """Runs one module on its handle from load to exit."""

@@ -73,13 +73,3 @@ def to_digest(ref: str) -> bytes:
     if not valid_blobref(ref):
         raise kvs_error(errno.EINVAL)
     return bytes.fromhex(ref.partition("-")[2])
-
-
-def from_digest(digest: bytes, kind: HashType = DEFAULT_HASH) -> str:
-    """The blobref of the blob whose digest this is.
-
-    :raises OSError: EINVAL, it is no digest of that hash
-    """
-    if len(digest) != kind.size:
-        raise kvs_error(errno.EINVAL)
-    return f"{kind.name}-{digest.hex()}"

@@ -32,9 +32,3 @@ def join(directory: str, name: str) -> str:
 def format_link(target: str, namespace: str | None) -> str:
     """A symlink's target as the commands show it: ``namespace::key``, or the key alone."""
     return target if namespace is None else f"{namespace}::{target}"
-
-
-def parse_link(text: str) -> tuple[str | None, str]:
-    """The namespace (or None) and the key in what :func:`format_link` wrote."""
-    namespace, separator, target = text.partition("::")
-    return (namespace, target) if separator else (None, text)

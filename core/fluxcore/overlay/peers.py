@@ -153,10 +153,6 @@ class Peers:
         if self.parent is not None:
             self.parent.gone()
 
-    def child_lost(self, rank: int, reason: str = "lost connection") -> None:
-        """A child is gone without a goodbye."""
-        self._children.lost(self.children[rank], reason)
-
     def disconnect_child(self, rank: int) -> None:
         """Force a child out (overlay.disconnect-subtree).
 
