@@ -285,7 +285,7 @@ def test_a_child_takes_all_below_it_along() -> None:
     rig.hello("child", rank=1, hostname="host1")
     rig.unreachable.add("child")
     rig.peers.broadcast(event("x"))
-    assert rig.texts()[-1] == "host1 (rank 1) failed and severed contact with 2 other nodes"
+    assert rig.texts()[-2] == "host1 (rank 1) failed and severed contact with 2 other nodes"
 
 
 def test_a_child_is_forced_out(rig: Rig) -> None:
