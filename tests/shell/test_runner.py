@@ -16,6 +16,7 @@ from fluxcore.shell import runner as runner_module
 from fluxcore.shell.runner import Host, Reports, ShellRunner
 from fluxcore.shell.shell import WINDOW
 from fluxcore.shell.spawn import Spawner
+from fluxcore.shell.sweep import Sweeper
 from support.jobspecs import make_jobspec, make_r
 from support.leaks import no_leaks
 
@@ -87,6 +88,7 @@ class Jobs:
         self.host = Host(
             loop,
             Spawner(loop),
+            Sweeper(loop),
             0,
             str(folder / "run"),
             "local:///x",
@@ -119,6 +121,7 @@ async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
         made = Jobs(tmp_path)
         yield made
         made.host.spawner.close()
+        await made.host.sweeper.finish()
     assert os.listdir(tmp_path / "run") == []
 
 

@@ -1,6 +1,5 @@
 """Where the tasks of a job find themselves: a directory to run in, one for their files, names."""
 
-import asyncio
 import errno
 import os
 import shutil
@@ -27,14 +26,6 @@ class Place:
     names: Names
     complaint: Complaint | None
 
-    def remove(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Remove the job's own directory; a thread does what may take long."""
-        try:
-            os.rmdir(self.tmpdir)
-        except OSError as exc:
-            if exc.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                loop.run_in_executor(None, lambda: shutil.rmtree(self.tmpdir, ignore_errors=True))
-
 
 def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: str) -> Place:
     """Make the job's own directory in ``rundir``, with the files that the jobspec brings along,
@@ -48,10 +39,11 @@ def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: st
     cwd, complaint = _choose_cwd(system.get("cwd") or _FALLBACK, node.host)
     tmpdir = os.path.join(rundir, f"jobtmp-{node.index}-{f58(number)}")
     try:
-        os.makedirs(tmpdir, mode=0o700, exist_ok=True)
+        os.mkdir(tmpdir, mode=0o700)
     except OSError as exc:
-        text = f"error creating FLUX_JOB_TMPDIR: {exc.strerror}"
-        raise ShellError(text, component="tmpdir") from None
+        if not os.path.isdir(tmpdir):
+            text = f"error creating FLUX_JOB_TMPDIR: {exc.strerror}"
+            raise ShellError(text, component="tmpdir") from None
     place = Place(cwd, tmpdir, Names(number, name, where, tmpdir, node), complaint)
     try:
         extract(system.get("files") or {}, tmpdir)

@@ -26,6 +26,7 @@ from fluxcore.shell.place import Place, prepare
 from fluxcore.shell.reports import fatal_report, log_report
 from fluxcore.shell.shell import Shell
 from fluxcore.shell.spawn import Program, Spawner
+from fluxcore.shell.sweep import Sweeper
 from fluxcore.shell.task import TaskIO
 
 #: Seconds after a task's start until its output is read as it comes. Most short tasks have ended
@@ -42,6 +43,7 @@ class Host:
 
     loop: asyncio.AbstractEventLoop
     spawner: Spawner
+    sweeper: Sweeper
     rank: int
     rundir: str
     uri: str
@@ -356,7 +358,7 @@ class ShellRunner:
         if self._files is not None:
             self._files.close()
         if self._place is not None:
-            self._place.remove(self._host.loop)
+            self._host.sweeper.remove(self._place.tmpdir)
 
 
 def service_name(userid: int, number: int) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fluxcore.handle.aio import connect
-from support.instance import Instance, start
+from support.instance import FLUX, Instance, start
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,10 @@ def test_nothing_is_left_of_jobs(four: Instance) -> None:
     four.flux("submit", "--wait", "--cc=1-40", "-n2", "sh", "-c", "echo x")
     assert len(os.listdir(f"/proc/{pid}/fd")) <= before
     assert children(pid) == 0
+    # The directories of jobs are removed some time after them, the last ones with the module.
+    assert four.flux("module", "remove", "job-exec").returncode == 0
     assert not list(four.rundir.glob("jobtmp-*"))
+    assert four.flux("module", "load", "job-exec").returncode == 0
 
 
 async def broker_pid(instance: Instance, rank: int) -> int:
@@ -94,23 +98,24 @@ def test_a_broker_is_lost() -> None:
     with start(4, exit_code=137) as instance:
         command = ("sh", "-c", "echo $$; exec sleep 100")
         jobid = instance.flux("submit", "-N4", "-n4", *command).stdout.strip()
-        pid = asyncio.run(broker_pid_of_job(instance, 3))
-        assert parent(pid) == instance.process.pid
-        os.kill(pid, signal.SIGKILL)
-        done = instance.flux("job", "attach", "-l", jobid)
-        tasks = dict(line.split(": ") for line in done.stdout.splitlines())
+        attach = [FLUX, "job", "attach", "-l", jobid]
+        with subprocess.Popen(
+            attach,
+            env=instance.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as attached:
+            assert attached.stdout is not None
+            tasks = dict(attached.stdout.readline().split(": ") for _ in range(4))
+            pid = asyncio.run(broker_pid(instance, 3))
+            assert parent(pid) == instance.process.pid
+            os.kill(pid, signal.SIGKILL)
+            _, errors = attached.communicate(timeout=60)
         os.kill(int(tasks["3"]), signal.SIGKILL)  # nobody is left to do that
-        assert done.returncode == 143
-        assert "node failure on" in done.stderr
+        assert attached.returncode == 143
+        assert "node failure on" in errors
         assert instance.flux("run", "-N3", "-n3", "true").returncode == 0
-
-
-async def broker_pid_of_job(instance: Instance, rank: int) -> int:
-    """The broker of ``rank``, once the only job has started."""
-    async with await connect(instance.uri) as flux:
-        while not (await flux.rpc("job-list.job-stats")).json["job_states"]["run"]:
-            pass
-    return await broker_pid(instance, rank)
 
 
 def parent(pid: int) -> int:

@@ -13,6 +13,7 @@ from fluxcore.modules.job_exec.shell_service import ShellService
 from fluxcore.modules.resource.local import core_cpus
 from fluxcore.shell.runner import Host
 from fluxcore.shell.spawn import Spawner
+from fluxcore.shell.sweep import Sweeper
 from fluxcore.wire.message import Message
 
 
@@ -55,6 +56,7 @@ class JobExec(Module):
         return Host(
             self.flux.loop,
             Spawner(self.flux.loop),
+            Sweeper(self.flux.loop),
             self.rank,
             await self.flux.attr("rundir"),
             await self._attr("local-uri", ""),

@@ -134,6 +134,7 @@ class ShellService(Service):
                 left = ",".join(map(f58, self._shells))
                 self._flux.log(LOG_ERR, f"tasks cannot be killed, and are left: {left}")
         self._host.spawner.close()
+        await self._host.sweeper.finish()
 
     # -- for users -------------------------------------------------------------------------
 
