@@ -33,6 +33,16 @@ async def test_the_rest_waits_until_there_is_room() -> None:
     assert pipe.unwritten == 0
 
 
+async def test_a_large_piece_arrives_whole() -> None:
+    reading, writing = os.pipe()
+    pipe = StdinPipe(asyncio.get_running_loop(), writing)
+    data = os.urandom(1 << 20)
+    pipe.write(data, eof=True)
+    with open(reading, "rb") as file:
+        assert await asyncio.to_thread(file.read) == data
+    assert pipe.unwritten == 0
+
+
 async def test_who_reads_no_more_gets_no_more() -> None:
     reading, writing = os.pipe()
     pipe = StdinPipe(asyncio.get_running_loop(), writing)

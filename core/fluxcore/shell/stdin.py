@@ -12,7 +12,7 @@ class StdinPipe:
         os.set_blocking(fd, False)
         self._loop = loop
         self._fd: int | None = fd
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[memoryview] = deque()
         self._size = 0
         self._at_end = False
         self._blocked = False
@@ -28,7 +28,7 @@ class StdinPipe:
             return
         self._at_end = eof
         if data:
-            self._waiting.append(data)
+            self._waiting.append(memoryview(data))  # its rest is no copy
             self._size += len(data)
         if not self._blocked:
             self._flush()

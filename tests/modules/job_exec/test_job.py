@@ -195,11 +195,16 @@ def test_a_failed_job_has_not_succeeded() -> None:
     assert world.said("finish") == [{"status": 256}]
 
 
-@pytest.mark.parametrize(("given", "status"), [(0, 256), (9, 137 << 8), (3 << 8, 3 << 8)])
+@pytest.mark.parametrize(
+    ("given", "status"),
+    # The last ones are of no process that has ended.
+    [(0, 256), (9, 137 << 8), (3 << 8, 3 << 8), (0x137F, 256), (2**40, 256)],
+)
 def test_an_exception_may_say_the_status(given: int, status: int) -> None:
     world = World()
     job = running(world)
     job.exception("cancel", given, 11.0)
+    assert world.signals == [signal.SIGTERM]
     finish(job, 0, 15)
     assert world.said("finish") == [{"status": status}]
 

@@ -58,5 +58,12 @@ class FirstExit:
 
 
 def shell_status(wait_status: int) -> int:
-    """The wait status of a shell that exits with what a task's wait status comes to."""
-    return exit_code(wait_status) << 8
+    """The wait status of a shell that exits with what a task's wait status comes to.
+
+    Whoever raises an exception may name any number; one that is no end of a process counts as a
+    failure.
+    """
+    try:
+        return exit_code(wait_status) << 8
+    except (ValueError, OverflowError):
+        return 1 << 8
