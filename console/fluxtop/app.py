@@ -1,8 +1,6 @@
 """The console: the dashboard, the lines above and below it, and what goes between panes."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +15,11 @@ from fluxtop.actions import ACTIONS, Action, Context, enabled, find, of_scope
 from fluxtop.bindings import bindings
 from fluxtop.dashboard import Dashboard
 from fluxtop.data.connection import Connection, Phase
-from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch, Pulse, State
+from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch
 from fluxtop.data.jobs import CountActive
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
+from fluxtop.header import Header
 from fluxtop.panes.jobs import JobsPane
 from fluxtop.panes.kvs import KvsPane
 from fluxtop.panes.modules import ModulesPane
@@ -28,7 +27,6 @@ from fluxtop.panes.pane import Pane
 from fluxtop.panes.tbon import TbonPane
 from fluxtop.panes.value import ValuePane
 from fluxtop.present.footer import footer, strip
-from fluxtop.present.header import HeaderFacts, left, right
 from fluxtop.theming import DEFAULT
 from fluxtop.typeahead import TypeAhead
 from fluxtop.widgets.bar import Bar
@@ -65,12 +63,7 @@ class FluxTop(App[None]):
         for each in themes.values():
             self.register_theme(each)
         self.theme = theme
-        self._facts = HeaderFacts(
-            desk.source.connection, embedded=desk.embedded, read_only=desk.read_only
-        )
-        #: The last few round trips. The shortest is shown: the others tell how busy we are.
-        self._latencies: deque[float] = deque(maxlen=5)
-        self._header = Bar(glyphs=desk.glyphs, id="header")
+        self._header = Header(desk)
         self._strip = Bar(glyphs=desk.glyphs, id="strip")
         self._footer = Bar(glyphs=desk.glyphs, id="footer")
         #: True once the user was told that jobs end with the console.
@@ -134,10 +127,10 @@ class FluxTop(App[None]):
     # -- what the instance says ------------------------------------------------------------
 
     def _connection_changed(self, connection: Connection) -> None:
-        before = self._facts.connection
-        self._facts = replace(self._facts, connection=connection)
+        before = self._header.facts.connection
+        self._header.take_connection(connection)
         if before.uri and before.uri != connection.uri:
-            self._facts = replace(self._facts, instance=None, state=None, beat=None, embedded=False)
+            self._header.forget_instance()
             self.run_worker(self._renew())
         elif before.up != connection.up:
             self.dashboard.mark_stale(not connection.up)
@@ -156,22 +149,14 @@ class FluxTop(App[None]):
         self.go("tbon")
 
     def _instance_told(self, message: InstanceMessage | Trouble) -> None:
+        drawn = self._header.facts
+        self._header.take(message)
         if isinstance(message, Instance):
-            self._facts = replace(self._facts, instance=message)
             self.desk.own_rank = message.rank
             modules = self.dashboard.get("modules")
             assert isinstance(modules, ModulesPane)
             modules.set_size(message.size)
-        elif isinstance(message, State):
-            self._latencies.append(message.latency)
-            state = replace(message, latency=min(self._latencies))
-            self._facts = replace(self._facts, state=state)
-        elif isinstance(message, Pulse):
-            self._facts = replace(self._facts, beat=self.desk.clock())
-        self._facts = replace(
-            self._facts, trouble=message if isinstance(message, Trouble) else None
-        )
-        if isinstance(message, Instance | Trouble) or self._facts.state is None:
+        if isinstance(message, Instance | Trouble) or drawn.state is None:
             self._tell()  # the rest waits for the next tick
 
     # -- the lines above and below ---------------------------------------------------------
@@ -181,8 +166,7 @@ class FluxTop(App[None]):
         self._tell()
 
     def _tell(self) -> None:
-        now, glyphs = self.desk.clock(), self.desk.glyphs
-        self._header.show(left(self._facts, now, glyphs), right(self._facts, now, glyphs))
+        self._header.draw()
         self._strip.show(strip(self.dashboard.current))
         shown = [(of_scope(scope), context) for scope, context in self._scopes()]
         self._footer.show(footer(shown, self.desk.keymap, self._typed))
@@ -365,7 +349,7 @@ class FluxTop(App[None]):
 
     def action_app_quit(self) -> None:
         """Leave; not at the first word if jobs end with the instance."""
-        if self._facts.embedded and not self._warned:
+        if self._header.facts.embedded and not self._warned:
             self.run_worker(self._leave())
         else:
             self.exit()

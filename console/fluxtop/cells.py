@@ -19,8 +19,6 @@ Span = tuple[str, Role]
 #: The spans of a cell, left to right.
 Cell = tuple[Span, ...]
 
-EMPTY: Final[Cell] = ()
-
 
 def cell(text: object = "", role: Role = "plain") -> Cell:
     """A cell of one span."""

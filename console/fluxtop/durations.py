@@ -1,7 +1,5 @@
 """Times as a user reads them at a glance."""
 
-import time
-
 
 def duration(seconds: float) -> str:
     """A length of time in at most two units: ``0.4s``, ``42s``, ``4m 12s``, ``2d 05h``."""
@@ -22,8 +20,3 @@ def duration(seconds: float) -> str:
 def age(seconds: float) -> str:
     """A length of time in whole seconds below a minute: ``0s``, ``42s``, ``4m 12s``."""
     return f"{int(max(seconds, 0))}s" if seconds < 10 else duration(seconds)
-
-
-def clock_time(when: float) -> str:
-    """A moment of today in local time: ``14:05:09``."""
-    return time.strftime("%H:%M:%S", time.localtime(when))

@@ -22,7 +22,8 @@ _HEARTBEAT: Final = "heartbeat.pulse"
 class Instance:
     """What an instance is; none of it changes while it lives.
 
-    ``depth`` is how many instances enclose it, ``started`` when its broker started in seconds
+    ``depth`` is how many instances enclose it, ``jobid_path`` the jobs that they ran it as (``/``
+    for none), ``started`` when its broker started in seconds
     since 1970 (None where the broker does not say).
     """
 

@@ -58,11 +58,6 @@ class KvsModel:
 
     # -- what is asked ---------------------------------------------------------------------
 
-    @property
-    def known(self) -> bool:
-        """True once the root has been read."""
-        return ROOT in self._listings
-
     def wanted(self) -> frozenset[str]:
         """The directories to follow: those that are unfolded."""
         return frozenset(self._open)

@@ -5,7 +5,6 @@ A change of one row costs a search, not a rebuild; a filter or another order reb
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 
@@ -17,19 +16,6 @@ class SortKey(Hashable, Protocol):
 
 R = TypeVar("R")
 K = TypeVar("K", bound=SortKey)
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """How many rows came, changed and went."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-
-    def __bool__(self) -> bool:
-        """True if anything is different."""
-        return bool(self.added or self.changed or self.removed)
 
 
 class Rows(Generic[K, R]):
@@ -127,13 +113,12 @@ class Rows(Generic[K, R]):
         if place < len(self._shown) and self._shown[place] == entry:
             del self._shown[place]
 
-    def replace(self, rows: Iterable[R]) -> Changes:
+    def replace(self, rows: Iterable[R]) -> None:
         """Make ``rows`` the whole content, touching only what differs."""
         new = {self._key(row): row for row in rows}
         gone = [key for key in self._rows if key not in new]
-        added = sum(key not in self._rows for key in new)
-        changed = sum(key in self._rows and self._rows[key] != row for key, row in new.items())
-        if len(gone) + added + changed > 64 + len(new) // 8:
+        different = sum(self._rows.get(key) != row for key, row in new.items())
+        if len(gone) + different > 64 + len(new) // 8:
             self._rows = new
             self._rebuild()
         else:
@@ -141,7 +126,6 @@ class Rows(Generic[K, R]):
                 self.discard(key)
             for row in new.values():
                 self.put(row)
-        return Changes(added, changed, len(gone))
 
     def clear(self) -> None:
         """Remove every row."""

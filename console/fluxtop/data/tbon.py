@@ -8,16 +8,13 @@ healthy instance of ten thousand brokers costs one stream.
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from fluxcore.handle.aio import Flux
 from fluxcore.resource.hostlist import Hostlist
 from fluxcore.wire.payload import need_int, need_list, need_str, opt_str
 from fluxtop.data.source import DEADLINE
 from fluxtop.data.stream import batches
-
-#: The states of a subtree (CONTRACTS B7), the best first.
-STATUSES: Final = ("full", "partial", "degraded", "lost", "offline", "unknown")
 
 
 @dataclass(frozen=True, slots=True)

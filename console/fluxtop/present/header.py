@@ -45,7 +45,8 @@ def left(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
         parts.append([("embedded, ends with fluxtop", "info")])
     parts.append([(facts.connection.uri, "dim")])
     if facts.instance is not None:
-        parts.append([(f"depth {facts.instance.depth}", "dim")])
+        path = f" {facts.instance.jobid_path}" if facts.instance.depth else ""
+        parts.append([(f"depth {facts.instance.depth}{path}", "dim")])
         if facts.instance.version:
             parts.append([(f"flux {facts.instance.version}", "dim")])
     spans: list[Span] = [(" fluxtop ", "strong")]

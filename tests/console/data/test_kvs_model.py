@@ -28,9 +28,7 @@ def shown(model: KvsModel) -> list[str]:
 
 def test_a_directory_is_read_when_it_is_unfolded():
     model = KvsModel()
-    assert not model.known
     assert model.apply(ROOT)
-    assert model.known
     assert shown(model) == ["job", "t"]
     assert model.wanted() == {"."}
     model.turn("job", True)
