@@ -37,7 +37,9 @@ def said(facts: header.HeaderFacts, now: float) -> tuple[str, str]:
 def test_the_header_of_an_instance_that_is_well():
     facts = header.HeaderFacts(up(), INSTANCE, State("run", 9.0, 0.00123), beat=998.0)
     left, right = said(facts, 1000.0)
-    assert left == " fluxtop  · 4 brokers · run · up 1m 40s · local:///x · depth 1 /ƒ1 · flux 0.88.0"
+    assert (
+        left == " fluxtop  · 4 brokers · run · up 1m 40s · local:///x · depth 1 /ƒ1 · flux 0.88.0"
+    )
     assert right == "♥ 2s  1.2 ms  ● connected "
 
 
