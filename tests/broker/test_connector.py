@@ -283,6 +283,25 @@ async def test_access_can_be_changed_while_it_runs(one: LocalInstance, flux: Flu
     assert (await flux.rpc("config.get")).json == {}
 
 
+async def test_the_log_says_who_may_come(one: LocalInstance, flux: Flux) -> None:
+    await flux.rpc("log.clear")
+    await flux.rpc("config.load", {"access": {"allow-guest-user": True}})
+    lines = [msg.data or b"" async for msg in flux.stream("log.dmesg", {"follow": False})]
+    said = [line.rpartition(b" - - ")[2] for line in lines if b" connector-local " in line]
+    assert said == [b"allow-guest-user=true\0", b"allow-root-owner=false\0"]
+
+
+async def test_hooks_for_tests(one: LocalInstance, flux: Flux) -> None:
+    await flux.rpc("connector-local.debug", {"op": "set", "flags": 5})
+    assert await refused(one.connect()) == (errno.EPERM, "Operation not permitted")
+    async with await one.connect() as guest:
+        assert (await guest.rpc("broker.ping", {})).json["rolemask"] == c.ROLE_USER
+        error = await refused(guest.rpc("attr.set", {"name": "test.x", "value": "1"}))
+        assert error == (errno.EPERM, "Request requires owner credentials")
+    async with await one.connect() as owner:
+        assert (await owner.rpc("broker.ping", {})).json["rolemask"] & c.ROLE_OWNER
+
+
 async def test_the_socket_is_open_to_all(one: LocalInstance) -> None:
     assert (one.rundir / "local-0").stat().st_mode & 0o777 == 0o777
 

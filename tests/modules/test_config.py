@@ -92,7 +92,7 @@ async def test_modules_take_it_or_nobody_does(local_instance: MakeLocal, tmp_pat
         assert (await flux.rpc("picky.taken")).json == {"taken": [], "started": {"first": 1}}
         await flux.rpc("config.load", {"second": 2})
         error = await refused(flux.rpc("config.load", {"picky": "no"}))
-        assert error == (errno.EDOM, "not to my taste")
+        assert error == (errno.EDOM, "error updating picky: not to my taste")
         assert await config(flux) == {"second": 2}
         answer = (await flux.rpc("picky.taken")).json
         assert answer["taken"] == [{"second": 2}, {"picky": "no"}, {"second": 2}]
@@ -105,6 +105,7 @@ async def test_what_the_connector_does_not_take_is_no_ones(local_instance: MakeL
         errnum, text = await refused(flux.rpc("config.load", {"access": {"nosuch": True}}))
         assert (errnum, text) == (
             errno.EINVAL,
+            "error updating connector-local: "
             "error parsing [access] configuration: unknown key nosuch",
         )
         assert await config(flux) == {}

@@ -124,7 +124,8 @@ class ConfigModule(Module):
                 await self.flux.rpc(f"{entry['name']}.config-reload", conf)
             except OSError as exc:
                 await self._take_back(told, before)
-                raise rpc_error(exc.errno or errno.EINVAL, exc.strerror) from None
+                text = f"error updating {entry['name']}: {exc.strerror}"
+                raise rpc_error(exc.errno or errno.EINVAL, text) from None
         self._keep(conf)
         self._watchers.respond(conf)
 

@@ -19,6 +19,9 @@ from fluxcore.wire.message import Message
 _PERIOD: Final = 2.0
 _TIMEOUT: Final = 300.0
 _WARN_THRESH: Final = 3
+#: A timeout that never comes, as stats-get tells it.
+_NEVER: Final = -1.0
+_KEYS: Final = ("period", "timeout", "warn_thresh")
 
 
 class Heartbeat(Module):
@@ -44,17 +47,23 @@ class Heartbeat(Module):
     def _take_conf(self, conf: Mapping[str, Any]) -> None:
         table = conf.get("heartbeat", {})
         if not isinstance(table, dict):
-            raise rpc_error(errno.EINVAL, "heartbeat is no table")
-        period = _fsd(table.get("period", f"{_PERIOD}s"))
-        if period is None or period <= 0 or math.isinf(period):
+            raise rpc_error(errno.EINVAL, "error reading [heartbeat] config table: no table")
+        for key in table:
+            if key not in _KEYS:
+                text = f"error reading [heartbeat] config table: unknown key {key}"
+                raise rpc_error(errno.EINVAL, text)
+        period = _setting(table, "period", _PERIOD)
+        if period <= 0 or math.isinf(period):
             raise rpc_error(errno.EINVAL, "heartbeat.period must be a positive FSD value")
-        timeout = _fsd(table.get("timeout", f"{_TIMEOUT}s"))
-        if timeout is None or (timeout and timeout < 2 * period):
+        timeout = _setting(table, "timeout", _TIMEOUT)
+        if timeout == 0 or math.isinf(timeout):
+            timeout = _NEVER
+        elif timeout < 2 * period:
             text = "heartbeat.timeout must be >= 2*heartbeat.period, infinity, or 0"
             raise rpc_error(errno.EINVAL, text)
         thresh = table.get("warn_thresh", _WARN_THRESH)
-        if type(thresh) is not int or thresh < 0:
-            raise rpc_error(errno.EINVAL, "heartbeat.warn_thresh must be a non-negative integer")
+        if type(thresh) is not int or thresh <= 0:
+            raise rpc_error(errno.EINVAL, "heartbeat.warn_thresh must be positive")
         self._period, self._timeout, self._warn_thresh = period, timeout, thresh
 
     def _take_arg(self, arg: str) -> None:
@@ -92,10 +101,10 @@ class Heartbeat(Module):
 
     def _check(self) -> None:
         silent = self.flux.loop.time() - self._last
-        if 0 < self._timeout <= silent and not math.isinf(self._timeout):
+        if self._timeout != _NEVER and self._timeout <= silent:
             reason = f"no heartbeat for {format_fsd(silent)}"
             self.flux.notify("overlay.disconnect-parent", {"reason": reason})
-        elif self._warn_thresh and silent > self._warn_thresh * self._period:
+        elif silent > self._warn_thresh * self._period:
             self.flux.log(LOG_ERR, f"heartbeat overdue: none for {format_fsd(silent)}")
 
     async def configure(self, conf: Mapping[str, Any]) -> None:
@@ -115,6 +124,15 @@ class Heartbeat(Module):
             "count": self._count,
             "warn_thresh": self._warn_thresh,
         }
+
+
+def _setting(table: Mapping[str, Any], key: str, default: float) -> float:
+    if key not in table:
+        return default
+    value = _fsd(table[key])
+    if value is None:
+        raise rpc_error(errno.EINVAL, f"error parsing heartbeat.{key} FSD value")
+    return value
 
 
 def _fsd(text: object) -> float | None:

@@ -1,11 +1,14 @@
 """Who may connect, as what (RFC 12, CONTRACTS A4, A5)."""
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 from fluxcore.handle.errors import rpc_error
+from fluxcore.modules.connector_local.roles import Role, parse_roles
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 
@@ -21,6 +24,7 @@ class AccessPolicy:
     owner: int
     allow_guest_user: bool = False
     allow_root_owner: bool = False
+    roles: tuple[Role, ...] = ()
 
     @classmethod
     def from_conf(cls, owner: int, conf: Mapping[str, Any]) -> "AccessPolicy":
@@ -36,19 +40,24 @@ class AccessPolicy:
                 text = f"error parsing [access] configuration: unknown key {key}"
                 raise rpc_error(errno.EINVAL, text)
         flags = {}
-        for key in ("allow-guest-user", "allow-root-owner"):
+        for key in ("allow-guest-user", "allow-root-owner", "private-mode"):
             flags[key] = access.get(key, False)
             if type(flags[key]) is not bool:
                 text = f"error parsing [access] configuration: {key} is no boolean"
                 raise rpc_error(errno.EINVAL, text)
-        return cls(owner, flags["allow-guest-user"], flags["allow-root-owner"])
+        roles = parse_roles(access.get("roles", {}))
+        return cls(owner, flags["allow-guest-user"], flags["allow-root-owner"], roles)
 
-    def rolemask(self, userid: int) -> int:
-        """The roles of who connects as ``userid``; 0 if it may not."""
+    def rolemask(self, userid: int, warn: Callable[[str], None]) -> int:
+        """The roles of who connects as ``userid``; 0 if it may not.
+
+        :param warn: is told of names in the table that nobody has
+        """
         if userid == self.owner or (self.allow_root_owner and userid == 0):
             return c.ROLE_OWNER | c.ROLE_LOCAL
         if self.allow_guest_user:
-            return c.ROLE_USER | c.ROLE_LOCAL
+            more = (role.mask for role in self.roles if role.has(userid, warn))
+            return reduce(or_, more, c.ROLE_USER | c.ROLE_LOCAL)
         return c.ROLE_NONE
 
 

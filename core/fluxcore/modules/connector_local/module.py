@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fluxcore.handle.errors import rpc_error
-from fluxcore.handle.logline import LOG_ERR
+from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_WARNING
 from fluxcore.handle.module import DEFERRED, Module, Reply
 from fluxcore.handle.peercred import peer_pid, peer_userid
 from fluxcore.handle.service import Method
@@ -17,10 +17,20 @@ from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.uri import local_path
 from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
 from fluxcore.modules.connector_local.clients import Client, Clients
-from fluxcore.wire.constants import REQUEST, RESPONSE, ROLE_ALL, USERID_UNKNOWN
+from fluxcore.wire.constants import (
+    REQUEST,
+    RESPONSE,
+    ROLE_ALL,
+    ROLE_OWNER,
+    ROLE_USER,
+    USERID_UNKNOWN,
+)
 from fluxcore.wire.message import Message, unsendable
 
 _BACKLOG: Final = 128
+#: Debug flags for tests, each good for one connection: let nobody in; take the owner for a guest.
+_REFUSE_ONE: Final = 1
+_DROP_OWNER_ONCE: Final = 4
 #: Seconds that clients have to read the last of what they were sent.
 _LINGER: Final = 1.0
 
@@ -120,7 +130,7 @@ class ConnectorLocal(Module):
         """Listen."""
         self.connections: set[_Connection] = set()
         self.connects = 0
-        self._policy = AccessPolicy.from_conf(os.getuid(), self.conf)
+        self._take_policy(self.conf)
         core = self.flux.core
         self.clients = Clients(core, _BrokerSubscriptions(self))
         core.set_forwarder(self.clients.response)
@@ -141,11 +151,30 @@ class ConnectorLocal(Module):
     def authenticate(self, sock: socket.socket) -> Credentials | None:
         """The credentials of who has connected; None if there is no role for them."""
         userid = peer_userid(sock)
-        rolemask = self._policy.rolemask(userid)
+        if self._once(_REFUSE_ONE):
+            self.flux.log(LOG_ERR, f"connect by uid={userid} denied by debug flag")
+            return None
+        rolemask = self._policy.rolemask(userid, lambda text: self.flux.log(LOG_WARNING, text))
         if not rolemask:
             self.flux.log(LOG_ERR, f"client_authenticate: uid={userid} no assigned roles")
             return None
+        if self._once(_DROP_OWNER_ONCE) and rolemask & ROLE_OWNER:
+            return Credentials(USERID_UNKNOWN, ROLE_USER)
         return Credentials(userid, rolemask)
+
+    def _once(self, flag: int) -> bool:
+        """True if a debug flag is set, which it then is no more."""
+        was = self.debug_flags & flag
+        self.debug_flags &= ~flag
+        return bool(was)
+
+    def _take_policy(self, conf: Mapping[str, Any]) -> None:
+        self._policy = AccessPolicy.from_conf(os.getuid(), conf)
+        for name, allowed in (
+            ("allow-guest-user", self._policy.allow_guest_user),
+            ("allow-root-owner", self._policy.allow_root_owner),
+        ):
+            self.flux.log(LOG_DEBUG, f"{name}={str(allowed).lower()}")
 
     def _serve(self, req: Message) -> Reply:
         """A request for a service that a client has registered."""
@@ -155,7 +184,7 @@ class ConnectorLocal(Module):
 
     async def configure(self, conf: Mapping[str, Any]) -> None:
         """Take a changed ``[access]`` table; it counts for those who connect from now on."""
-        self._policy = AccessPolicy.from_conf(os.getuid(), conf)
+        self._take_policy(conf)
 
     def stats(self) -> dict[str, Any]:
         """What connector-local.stats-get answers."""
