@@ -24,7 +24,6 @@ _ABORT_SIGNAL: Final = signal.SIGHUP
 #: What must not leak from how the broker was started into what it runs.
 _ENV_BLOCKLIST: Final = (
     "FLUX_PROXY_REMOTE",
-    "FLUX_START_URI",
     "FLUX_KVS_NAMESPACE",
     "FLUX_JOB_ID",
     "FLUX_JOB_SIZE",

@@ -199,7 +199,8 @@ async def test_a_guests_log_is_followed_to_where_it_is_kept(
     await it.submitted()
     watch = Watch(it, "guest.output", WAITCREATE | SENTINEL, userid=GUEST)
     await settled()
-    assert (await it.stats())["guest_watchers"] == 1
+    stats = await it.stats()
+    assert (stats["watchers"], stats["guest_watchers"]) == (1, 1)
     await make_namespace(it)
     await it.event("start")
     one = await in_namespace(it, "output", b'{"timestamp":1.0,"name":"one"}\n')

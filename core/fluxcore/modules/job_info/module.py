@@ -145,11 +145,11 @@ class JobInfoService(Module):
         return self.stats()
 
     def stats(self) -> dict[str, Any]:
-        """What job-info.stats-get answers."""
+        """What job-info.stats-get answers; ``watchers`` counts those of guests' logs too."""
         guests = sum(isinstance(watch, GuestWatch) for watch in self._watches.values())
         return {
             "lookups": self._lookups.pending,
-            "watchers": len(self._watches) - guests,
+            "watchers": len(self._watches),
             "guest_watchers": guests,
             "update_lookups": 0,
             "update_watchers": sum(len(watch.requests) for watch in self._updates.values()),
