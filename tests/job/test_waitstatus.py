@@ -13,6 +13,8 @@ from fluxcore.job.waitstatus import exit_code, shell_exit
         (137 << 8, 137, "task(s) Killed"),
         (15, 143, "job shell Terminated"),
         (0x137F, 1, "unexpected wait(2) status 4991"),
+        (1 << 63, 1, "unexpected wait(2) status 9223372036854775808"),
+        (-1, 1, "unexpected wait(2) status -1"),
         # Above 128 there need not be a signal: exit(255) is what ssh and -1 come to.
         (255 << 8, 255, "task(s) Unknown signal 127"),
         (193 << 8, 193, "task(s) Unknown signal 65"),

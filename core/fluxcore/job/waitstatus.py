@@ -14,8 +14,10 @@ def shell_exit(status: int) -> tuple[int, str]:
     """The exit code that a job's wait status means, and what to say of it.
 
     A shell that was killed by signal N gives 128+N, like tasks that were; of success there is
-    nothing to say.
+    nothing to say. A mocked job may end with any number.
     """
+    if not 0 <= status < 1 << 31:
+        return 1, f"unexpected wait(2) status {status}"
     if os.WIFSIGNALED(status):
         signum = os.WTERMSIG(status)
         return 128 + signum, f"job shell {signal_text(signum)}"
