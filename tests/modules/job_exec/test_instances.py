@@ -42,7 +42,7 @@ def test_jobs_on_all_brokers(four: Instance) -> None:
 
 
 def test_much_output(four: Instance, tmp_path: Path) -> None:
-    size = 10 << 20
+    size = 1 << 20
     path = tmp_path / "data"
     path.write_bytes(b"0123456789abcde\n" * (size // 16))
     done = four.flux("run", "cat", str(path), timeout=60)
