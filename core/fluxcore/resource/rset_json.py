@@ -4,6 +4,7 @@ Each function raises ValueError if its part of the object is malformed.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fluxcore.resource.hostlist import Hostlist
@@ -12,6 +13,9 @@ from fluxcore.resource.idset import IdSet
 #: Bounds on what an R from outside may make us allocate.
 MAX_NODES: Final = 2**20
 MAX_CHILD_ID: Final = 2**16
+
+#: Idsets of up to so many characters are remembered.
+_SHORT: Final = 32
 
 
 class Node(NamedTuple):
@@ -83,10 +87,14 @@ def properties(execution: Mapping[str, Any]) -> dict[str, IdSet]:
 def _idset(text: object, limit: int) -> IdSet:
     if not isinstance(text, str):
         raise ValueError("an idset of R must be a string")
-    ids = IdSet.decode(text)
+    # The allocations of many small jobs are made of the same few sets.
+    ids = _short_idset(text) if len(text) <= _SHORT else IdSet.decode(text)
     if ids and ids.last >= limit:
         raise ValueError(f"id {ids.last} of R is out of range")
     return ids
+
+
+_short_idset: Final = lru_cache(maxsize=1024)(IdSet.decode)
 
 
 def number(execution: Mapping[str, Any], key: str) -> float:

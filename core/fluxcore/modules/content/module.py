@@ -30,8 +30,9 @@ from fluxcore.wire.payload import need_str, opt_bool
 _BACKING: Final = "content-backing"
 _BACKING_ATTR: Final = "content.backing-module"
 #: Seconds that a blob waits for others before it is written behind. A wake-up of the backing
-#: store's thread for each KVS commit cost a third of the commits' speed; a flush does not wait.
-_WRITE_DELAY: Final = 0.01
+#: store's thread for each KVS commit cost a third of the commits' speed; a flush does not wait,
+#: and nothing but a checkpoint, which flushes, says after a crash what there was.
+_WRITE_DELAY: Final = 0.05
 
 
 class Content(Module):
