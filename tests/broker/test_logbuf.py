@@ -38,6 +38,16 @@ def test_a_level_keeps_lines_out_of_the_ring() -> None:
     ]
 
 
+def test_all_that_reaches_the_leader_goes_to_the_file() -> None:
+    rig = Rig()
+    recorded: list[str] = []
+    log = LogBuffer(0, LogLevels(level=3), rig.shown.append, rig.forwarded.append, recorded.append)
+    log.append(line(7))
+    log.append(line(3, rank=1))
+    time = "Nov 22 07:31:21.140613 UTC 2026"
+    assert recorded == [f"{time} kvs.debug[0]: hello", f"{time} kvs.err[1]: hello"]
+
+
 def test_a_ring_of_none() -> None:
     rig = Rig(ring_size=0)
     assert not rig.log.append(line(3))

@@ -686,3 +686,11 @@ async def test_a_trace_of_every_module(one: LocalInstance, flux: Flux) -> None:
     seen = {(entry["name"], entry["topic"]) for entry in got}
     assert ("connector-local", "config.ping") in seen or ("config", "config.ping") in seen
     assert all(entry["payload"] is None for entry in got)
+
+
+async def test_a_state_that_no_module_of_the_brokers_tells(flux: Flux) -> None:
+    """So that a module can be tried outside of a broker, it is heard and ignored."""
+    text = "error decoding module.status request"
+    for payload in (None, {}, {"status": "x"}, {"status": 99}):
+        assert await refused(flux.rpc("module.status", payload)) == (errno.EPROTO, text)
+    await flux.rpc("module.status", {"status": 1})

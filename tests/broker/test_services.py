@@ -357,6 +357,7 @@ async def test_names_that_are_none(flux: Flux, names: object) -> None:
 async def test_where_things_are_installed(flux: Flux) -> None:
     values = (await flux.rpc("broker.conf-builtin", {"keys": ["rundir"]})).json["values"]
     assert values == {"rundir": await flux.attr("rundir")}
+    assert (await refused(flux.rpc("broker.conf-builtin", {"keys": [[]]})))[0] == errno.EPROTO
     error = await refused(flux.rpc("broker.conf-builtin", {"keys": ["nosuch"]}))
     assert error == (errno.EINVAL, "nosuch: invalid key")
 

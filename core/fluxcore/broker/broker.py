@@ -5,7 +5,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TextIO
 
 from fluxcore.broker import setup
 from fluxcore.broker.attr_service import AttrService
@@ -73,6 +74,7 @@ class Broker:
         setup.boot_attributes(attrs, boot)
         setup.local_uri(attrs, rundir.path, boot.rank)
         self._levels = setup.log_levels(attrs)
+        self._log_file = setup.open_log_file(attrs, boot.rank)
         if boot.rank == 0:
             self._dirs.append(BrokerDir(attrs, "statedir", _STATE_PARENT))
 
@@ -92,6 +94,8 @@ class Broker:
                 self._boot.sockets.close()
             for directory in self._dirs:
                 directory.close()
+            if self._log_file is not None:
+                self._log_file.close()
 
     async def _live(self) -> int:
         try:
@@ -162,7 +166,8 @@ class Broker:
         )
 
     def _bind_services(self, flux: Flux, runat: RunAt, control: RunControl) -> None:
-        log = LogBuffer(self._boot.rank, self._levels, _show, self._forward_log)
+        record = None if self._log_file is None else partial(_show, file=self._log_file)
+        log = LogBuffer(self._boot.rank, self._levels, _show, self._forward_log, record)
         self._states = StateService(flux, control)
         self._shutdown = ShutdownService(flux, control)
         self._log = LogService(flux, log, self._shutdown.logged)
@@ -255,8 +260,8 @@ class Broker:
             self._control.post(event)
 
 
-def _show(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _show(text: str, file: TextIO | None = None) -> None:
+    print(text, file=file or sys.stderr, flush=True)
 
 
 def prepare(options: BrokerOptions, hostname: str) -> tuple[Attributes, BrokerDir, dict[str, Any]]:

@@ -56,6 +56,8 @@ class BrokerService(Module):
         """``{keys}`` -> ``{values}``: where things are installed."""
         values = self._builtin_conf()
         keys = need_list(req.json, "keys")
+        if not all(type(key) is str for key in keys):
+            raise PayloadError
         for key in keys:
             if key not in values:
                 raise rpc_error(errno.EINVAL, f"{key}: invalid key")

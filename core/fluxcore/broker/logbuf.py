@@ -1,4 +1,4 @@
-"""The broker's log: a ring of lines, and what goes to stderr and up (CONTRACTS A32)."""
+"""The broker's log: a ring of lines; what goes to stderr, to a file and up (CONTRACTS A32)."""
 
 from collections import deque
 from collections.abc import Callable
@@ -41,6 +41,7 @@ class LogBuffer:
 
     :param show: writes one line of text to stderr
     :param forward: sends a line to the parent
+    :param record: writes one line of text to the log file: whatever reaches rank 0
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class LogBuffer:
         levels: LogLevels,
         show: Callable[[str], None],
         forward: Callable[[bytes], None],
+        record: Callable[[str], None] | None = None,
     ) -> None:
         self.rank = rank
         self.levels = levels
         self._show = show
         self._forward = forward
+        self._record = record
         self.ring: deque[bytes] = deque(maxlen=max(levels.ring_size, 0))
         self.count = 0
         self.local = 0
@@ -78,6 +81,8 @@ class LogBuffer:
                 shown = True
         else:
             self.remote += 1
+        if self._record is not None:
+            self._record(stderr_line(entry))
         if self.rank > 0:
             if entry.severity <= levels.forward_level:
                 self._forward(line)

@@ -4,6 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from fluxcore import __version__
 from fluxcore.broker import rc
@@ -149,6 +150,23 @@ def log_levels(attrs: Attributes) -> LogLevels:
         raise rpc_error(errno.EINVAL, "log-stderr-mode: Invalid argument")
     levels.stderr_mode = "local" if mode == "local" else "leader"
     return levels
+
+
+def open_log_file(attrs: Attributes, rank: int) -> TextIO | None:
+    """The file that the log goes to: on rank 0, if ``log-filename`` names one.
+
+    :raises OSError: it cannot be opened
+    """
+    path = attrs.get("log-filename")
+    if rank > 0:
+        attrs.set("log-filename", None)
+        return None
+    if path is None:
+        return None
+    try:
+        return open(path, "a", buffering=1)
+    except OSError as exc:
+        raise rpc_error(exc.errno or errno.EINVAL, f"{path}: {exc.strerror}") from None
 
 
 def define_scripts(runat: RunAt, attrs: Attributes, rank: int, command: Sequence[str]) -> None:

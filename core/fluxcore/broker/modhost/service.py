@@ -1,8 +1,11 @@
 """The module service (CONTRACTS A20-A24)."""
 
+import errno
+
 from fluxcore.broker.modhost.host import LoadRequest, ModuleHost
 from fluxcore.broker.modhost.link import ModuleExit
 from fluxcore.broker.modhost.trace import Tracer
+from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.runner import ModuleState
 from fluxcore.handle.service import DEFERRED, Reply, Service, method
 from fluxcore.wire.constants import ROLE_USER
@@ -49,11 +52,13 @@ class ModuleService(Service):
     @method("module.status")
     def status(self, req: Message) -> Reply:
         """``{status, errnum?, text?}`` from a module itself."""
-        state = need_int(req.json, "status")
-        if state not in tuple(ModuleState) or not req.routes:
-            raise PayloadError
-        end = ModuleExit(opt_int(req.json, "errnum", 0), opt_str(req.json, "text"))
-        self._host.status(req.routes[0], ModuleState(state), end)
+        try:
+            state = ModuleState(need_int(req.json, "status"))
+            end = ModuleExit(opt_int(req.json, "errnum", 0), opt_str(req.json, "text"))
+        except (PayloadError, ValueError):
+            text = "error decoding module.status request"
+            raise rpc_error(errno.EPROTO, text) from None
+        self._host.status(req.routes[0] if req.routes else "", state, end)
         return None
 
     @method("module.debug")
