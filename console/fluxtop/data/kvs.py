@@ -27,9 +27,9 @@ PAUSE: Final = 2.0
 
 # Flags of kvs.lookup and kvs-watch.lookup (CONTRACTS C3, C9).
 _READDIR: Final = 1
-_TREEOBJ: Final = 2
 _WATCH: Final = 4
 _WAITCREATE: Final = 8
+_TREEOBJ: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

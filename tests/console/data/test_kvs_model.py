@@ -160,7 +160,7 @@ async def test_a_key_that_is_there_is_told_by_its_value_alone(broker):
     got: list[bytes | None] = []
     task = flux.loop.create_task(KeyWatch("primary", "a").follow(flux, got.append))
     await broker.until(lambda: len(broker.streams) == 1)
-    assert broker.requests[0].json == {"key": "a", "namespace": "primary", "flags": 2}
+    assert broker.requests[0].json == {"key": "a", "namespace": "primary", "flags": 16}
     broker.tell(broker.streams[0], {"val": treeobj.make_val(b"1")})
     broker.end(broker.streams[0])
     await task
