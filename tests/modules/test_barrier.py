@@ -2,16 +2,18 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from fluxcore.handle.aio import Flux
+from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 from support.instance import NO_RC, LocalInstance
 from support.refused import refused
+from support.wired import Wired
 
 MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
@@ -154,3 +156,18 @@ async def test_a_guest_cannot_end_anybodys_barrier(local_instance: MakeLocal) ->
         assert not call.ended
         await enter(flux, "b", 2)
         await call
+
+
+async def test_failures_are_not_remembered_for_ever(
+    instance: Callable[..., Awaitable[Wired]],
+) -> None:
+    wired = await instance(1)
+    await wired.load("barrier")
+    for number in range(300):
+        client = wired.client(0, 99, c.ROLE_USER)
+        client.flux.rpc("barrier.enter", {"name": f"b{number}", "count": 2})
+        await client.gone("barrier")
+    barrier = wired.module("barrier")
+    assert len(barrier._failed) == 256
+    assert "b299" in barrier._failed
+    assert barrier._barriers == {}

@@ -1,7 +1,7 @@
 """groups: named sets of brokers (CONTRACTS A36, H8)."""
 
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -9,8 +9,10 @@ import pytest
 
 from fluxcore.handle.aio import Flux
 from fluxcore.resource.idset import IdSet
+from fluxcore.wire import constants as c
 from support.instance import NO_RC, LocalInstance
 from support.refused import refused
+from support.wired import Wired
 
 MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
@@ -118,3 +120,17 @@ async def test_a_broker_leaves_what_a_client_that_is_gone_made_it_join(
             await until(watch, "0-1")
         await until(watch, "0")
         assert await members(flux, "broker.online") == "0-1"
+
+
+async def test_a_group_that_nobody_watches_any_more_is_forgotten(
+    instance: Callable[..., Awaitable[Wired]],
+) -> None:
+    wired = await instance(1)
+    await wired.load("groups")
+    watcher = wired.client(0, 99, c.ROLE_USER)
+    for number in range(3):
+        await anext(watcher.flux.stream("groups.get", {"name": f"g{number}"}))
+    groups = wired.module("groups")
+    assert len(groups._watchers) == 3
+    await watcher.gone("groups")
+    assert groups._watchers == {}

@@ -6,6 +6,7 @@ leader ends the barrier with an event when all have come.
 """
 
 import errno
+from typing import Final
 
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
@@ -14,6 +15,9 @@ from fluxcore.handle.requests import RequestList
 from fluxcore.wire.constants import NORESPONSE, ROLE_USER, UPSTREAM
 from fluxcore.wire.message import Message, request
 from fluxcore.wire.payload import need_int, need_str, opt_bool
+
+#: How many failures are remembered, by name: any user can make some.
+_REMEMBERED: Final = 256
 
 
 class _Barrier:
@@ -100,7 +104,7 @@ class Barrier(Module):
         name, errnum = need_str(event.json, "name"), need_int(event.json, "errnum")
         self._last_exit = event.seq
         if errnum:
-            self._failed[name] = event.seq
+            self._remember(name, event.seq)
         barrier = self._barriers.pop(name, None)
         if barrier is None:
             return
@@ -108,6 +112,13 @@ class Barrier(Module):
             barrier.clients.end(errnum)
         else:
             barrier.clients.respond()
+
+    def _remember(self, name: str, seq: int) -> None:
+        """Remember a failure for as long as counts from before it may be on their way."""
+        self._failed.pop(name, None)
+        self._failed[name] = seq
+        if len(self._failed) > _REMEMBERED:
+            del self._failed[next(iter(self._failed))]
 
     @method("barrier.disconnect", role=ROLE_USER)
     def disconnect(self, req: Message) -> Reply:

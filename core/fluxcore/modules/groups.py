@@ -111,8 +111,10 @@ class Groups(Module):
         for name, joiner in list(self._mine.items()):
             if joiner.disconnect(req):
                 self._leave(name)
-        for watchers in self._watchers.values():
+        for name, watchers in list(self._watchers.items()):
             watchers.disconnect(req)
+            if not watchers:
+                del self._watchers[name]
         return None
 
     # -- changes ---------------------------------------------------------------------------
