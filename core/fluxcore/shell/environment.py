@@ -30,7 +30,7 @@ def job_environment(
     """
     env = {name: value for name, value in given.items() if value is not None}
     env.pop("FLUX_PROXY_REMOTE", None)
-    f58 = jobid.f58(names.jobid, ascii_only="FLUX_F58_FORCE_ASCII" in env)
+    f58 = jobid.f58(names.jobid, ascii_only=names.ascii_ids)
     above = "" if site.jobid_path == "/" else site.jobid_path
     env["FLUX_URI"] = site.uri
     env["FLUX_KVS_NAMESPACE"] = site.namespace

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from fluxcore.shell.errors import ShellError, init_error
 from fluxcore.shell.layout import Node
@@ -135,7 +136,7 @@ class OutputFiles:
 
         What is another for each task or node stays a template.
         """
-        job = Names(names.jobid, names.jobname, names.layout)
+        job = replace(names, tmpdir=None, node=None, task=None)
         return {stream: render(str(how.path), job) for stream, how in self._redirected.items()}
 
     def write(self, stream: str, index: int | None, pieces: Pieces) -> None:

@@ -17,7 +17,10 @@ _TAG: Final = re.compile(r"\{\{(.*?)\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What tags may stand for; ``node`` and ``task`` (its id and local id) only where known."""
+    """What tags may stand for; ``node`` and ``task`` (its id and local id) only where known.
+
+    With ``ascii_ids``, f58 has its ASCII prefix: the job's own locale cannot write the other.
+    """
 
     jobid: int
     jobname: str
@@ -25,6 +28,7 @@ class Names:
     tmpdir: str | None = None
     node: Node | None = None
     task: tuple[int, int] | None = None
+    ascii_ids: bool = False
 
     def of_task(self, taskid: int, index: int) -> "Names":
         """The names for one task."""
@@ -65,7 +69,7 @@ def _value(tag: str, names: Names) -> str | None:
     elif tag == "taskid":
         tag = "task.id"
     if tag == "id" or tag.startswith("id."):
-        return _id(names.jobid, tag.removeprefix("id").removeprefix("."))
+        return _id(names, tag.removeprefix("id").removeprefix("."))
     if tag.startswith("task."):
         return _task(tag.removeprefix("task."), names.task)
     if tag.startswith("node."):
@@ -75,9 +79,9 @@ def _value(tag: str, names: Names) -> str | None:
     return None if plain is None else plain(names)
 
 
-def _id(number: int, form: str) -> str | None:
+def _id(names: Names, form: str) -> str | None:
     try:
-        return jobid.encode(number, form or "f58")
+        return jobid.encode(names.jobid, form or "f58", ascii_only=names.ascii_ids)
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fluxcore.job.jobid import f58
+from fluxcore.job.jobid import f58, wants_ascii
 from fluxcore.job.jobspec import Jobspec
 from fluxcore.shell.archive import extract
 from fluxcore.shell.errors import ERROR, Complaint, ShellError
@@ -44,13 +44,27 @@ def prepare(number: int, jobspec: Jobspec, where: Layout, node: Node, rundir: st
         if not os.path.isdir(tmpdir):
             text = f"error creating FLUX_JOB_TMPDIR: {exc.strerror}"
             raise ShellError(text, component="tmpdir") from None
-    place = Place(cwd, tmpdir, Names(number, name, where, tmpdir, node), complaint)
+    ascii_ids = _wants_ascii(system.get("environment") or {})
+    names = Names(number, name, where, tmpdir, node, ascii_ids=ascii_ids)
+    place = Place(cwd, tmpdir, names, complaint)
     try:
         extract(system.get("files") or {}, tmpdir)
     except ShellError:
         shutil.rmtree(tmpdir, ignore_errors=True)
         raise
     return place
+
+
+def _wants_ascii(environ: Mapping[str, str | None]) -> bool:
+    """True if the job's environment says that f58 must be ASCII; without a locale it may not."""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        value = environ.get(name)
+        if value:
+            encoding = value.partition(".")[2].partition("@")[0]
+            break
+    else:
+        encoding = "UTF-8"
+    return wants_ascii({name: value for name, value in environ.items() if value}, encoding)
 
 
 def _choose_cwd(wanted: str, host: str) -> tuple[str, Complaint | None]:
