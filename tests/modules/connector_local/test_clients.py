@@ -99,6 +99,13 @@ def test_a_service_is_the_clients_once_the_broker_agrees(rig: Rig) -> None:
     assert inbox[-1].topic == "200-a.x"
 
 
+def test_a_service_is_asked_for_as_who_the_owner_poses_as(rig: Rig) -> None:
+    client, _inbox = rig.connect()
+    req = request("service.add", {"service": "a"}, matchtag=5, userid=200, rolemask=c.ROLE_USER)
+    client.received(req)
+    assert (rig.broker[-1].userid, rig.broker[-1].rolemask) == (200, c.ROLE_USER)
+
+
 def test_a_service_that_the_broker_refuses_is_nobodys(rig: Rig) -> None:
     client, inbox = rig.connect()
     client.received(request("service.add", {"service": "kvs"}, matchtag=5))

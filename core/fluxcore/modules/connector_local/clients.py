@@ -137,18 +137,19 @@ class Client:
                 self._forget_service(name)
             self._relay_answer(req, answer)
 
-        self._ask("service.add", name, done)
+        self._ask(req, name, done)
 
     def _remove_service(self, req: Message) -> None:
         name = need_str(req.json, "service")
         if self._clients.services.get(name) is not self:
             raise rpc_error(errno.ENOENT)
         self._forget_service(name)
-        self._ask("service.remove", name, lambda answer: self._relay_answer(req, answer))
+        self._ask(req, name, lambda answer: self._relay_answer(req, answer))
 
-    def _ask(self, topic: str, name: str, done: Callable[[Message], None]) -> None:
-        creds = (self.creds.userid, self.creds.rolemask)
-        self._clients.core.request(_Relay(done), topic, {"service": name}, creds=creds)
+    def _ask(self, req: Message, name: str, done: Callable[[Message], None]) -> None:
+        """Pass a request about a service on, as who sends it claims to be (see Credentials)."""
+        creds = (req.userid, req.rolemask)
+        self._clients.core.request(_Relay(done), req.topic or "", {"service": name}, creds=creds)
 
     def _relay_answer(self, req: Message, answer: Message) -> None:
         self._answer(req, rpc_error(answer.errnum, answer.text) if answer.errnum else None)
