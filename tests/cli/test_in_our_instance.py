@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from support.instance import Instance, start
+from support.instance import FLUX, Instance, start
 
 pytestmark = pytest.mark.slow
 
@@ -98,3 +99,16 @@ def test_the_log_is_shown_and_cleared(instance: Instance) -> None:
 def test_brokers_are_drawn_as_a_tree(instance: Instance) -> None:
     done = instance.flux("overlay", "status")
     assert re.fullmatch(r"0 (\S+): full\n└─ 1 \1: full\n", done.stdout)
+
+
+def test_an_event_under_two_topics_is_printed_once(instance: Instance) -> None:
+    command = [FLUX, "event", "sub", "-c", "3", "a", "ab"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=instance.environ, stdout=pipe, text=True) as listener:
+        number = 0
+        while listener.poll() is None:
+            instance.flux("event", "pub", "abc", str(number))
+            number += 1
+        assert listener.stdout is not None
+        printed = [int(line.split()[1]) for line in listener.stdout]
+    assert printed == list(range(printed[0], printed[0] + 3))
