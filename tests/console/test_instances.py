@@ -138,6 +138,45 @@ async def test_a_module_of_a_follower_is_removed_and_loaded(pilot, instance, see
     assert "heartbeat" in modules_of(uri, 2)
 
 
+CLOCK = """
+from fluxcore.handle.module import Module
+
+class Clock(Module):
+    name = "clock"
+
+    def stats(self):
+        return {"zone": self.args[0]}
+"""
+
+
+async def test_a_file_with_a_fault_is_mended_and_reloaded(pilot, program, tmp_path, see):
+    if program != str(Path(sys.executable).parent / "flux"):
+        pytest.skip("a module for flux-core is written otherwise")
+    file = tmp_path / "clock.py"
+    file.write_text(CLOCK)
+    await pilot.press("colon", *f"load {file} UTC", "enter")
+    await see(pilot, "Load a module on rank 0")
+    await pilot.press("enter")
+    await see(pilot, "loaded on rank 0", "clock ")
+    await pilot.press("2", "slash", *"clock", "enter")
+
+    file.write_text(CLOCK.replace("(Module):", "(Module:"))
+    await pilot.press("R")
+    await see(pilot, "Reload clock on rank 0", "UTC")
+    await pilot.press("enter")
+    await see(pilot, "EINVAL: SyntaxError", "not loaded now)")
+
+    file.write_text(CLOCK)
+    await pilot.press("enter")
+    await see(pilot, "clock is reloaded on rank 0")
+    await pilot.press("s")
+    await see(pilot, '"zone": "UTC"')
+    await pilot.press("escape", "X")
+    await see(pilot, "Remove clock from rank 0")
+    await pilot.press("enter")
+    await see(pilot, "clock is removed from rank 0")
+
+
 async def test_failures_have_the_errno_and_text_of_the_service(pilot, see):
     await pilot.press("colon", *"load nosuch", "enter")
     await see(pilot, "$ flux module load nosuch")

@@ -55,6 +55,10 @@ class Terminal:
         """Type a text."""
         self._tmux("send-keys", "-l", text)
 
+    def resize(self, width: int, height: int) -> None:
+        """Let the terminal have another size."""
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
     def screen(self) -> str:
         """What a user reads."""
         return self._tmux("capture-pane", "-p")
@@ -99,8 +103,11 @@ def terminal(engine, short_path):
         pytest.skip("tmux is not installed")
     mark = f"FLUX_TEST_MARK={uuid.uuid4()}"
     environ = {name: v for name, v in os.environ.items() if not name.startswith("FLUX")}
+    temporary = short_path / "tmp"
+    temporary.mkdir()
     environ |= {
         "FLUX_TEST_MARK": mark.partition("=")[2],
+        "TMPDIR": str(temporary),
         "FLUXTOP_FLUX": engine,
         "XDG_CONFIG_HOME": str(short_path / "config"),
         "XDG_STATE_HOME": str(short_path / "state"),
@@ -116,6 +123,7 @@ def terminal(engine, short_path):
         terminal.close()
     left = [line for line in processes_with(mark) if "tmux" not in line]
     assert left == []
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.timeout(180)
@@ -157,7 +165,7 @@ def test_from_the_start_to_a_job_with_the_keyboard_alone(terminal):
     # A jobspec is written and submitted, then edited and submitted again.
     terminal.press("8")
     terminal.see("hello potato 🥔️🍠️", "valid  1 slot, 1 core, 1 task")
-    terminal.press("F2")
+    terminal.press("C-s")
     first = terminal.see("✔ completed", "hello potato", "output, complete")
     terminal.press("8")
     terminal.see("8 Jobspec")
@@ -166,9 +174,19 @@ def test_from_the_start_to_a_job_with_the_keyboard_alone(terminal):
     terminal.see("line 1: jobspec is empty")
     terminal.type(EDITED)
     terminal.see("valid  1 slot, 1 core, 1 task")
-    terminal.press("F2")
+    terminal.press("C-p")
+    terminal.see("What to do")
+    terminal.type("submit the job")
+    terminal.see("Jobspec: Save: submit the job and open it")
+    terminal.press("Enter")
     second = terminal.see("7 Job", "✔ completed", "│ potato again", "output, complete")
     assert job_of(first) != job_of(second)
+
+    # A terminal that becomes small shows one pane, and all of them when it is large again.
+    terminal.resize(70, 20)
+    terminal.see("1 TBON  2 Modules  3 KVS", "7 Job")
+    terminal.resize(120, 40)
+    terminal.see("╭─ 1 TBON", "7 Job", "╭─ 5 Log")
 
     # Leaving ends the instance.
     terminal.press("Q")
