@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.runat import RunAt
 from fluxcore.broker.runcontrol import Actions, RunControl
@@ -73,5 +75,41 @@ async def test_a_parent_that_runs_and_goes_down_at_once_is_no_failure() -> None:
     await shut_down.wait()
     assert State.RUN in seen
     assert control.exit_code == 0
+    control.close()
+    await parent.flux.close()
+
+
+@pytest.mark.parametrize("late_in", [State.JOIN, State.QUORUM])
+async def test_who_comes_late_goes_with_a_parent_on_its_way_down(late_in: State) -> None:
+    """It is no failure: the instance has ended as it should."""
+    seen: list[State] = []
+    shut_down = asyncio.Event()
+    parent = Parent()
+    control = follower(parent, seen, shut_down)
+    control.start()
+    await until(control, State.JOIN)
+    control.parent_hello()
+    await asyncio.sleep(0)
+    if late_in is State.QUORUM:
+        parent.enters(State.RUN)
+        await until(control, State.CONFIG_SYNC)
+    parent.enters(State.CLEANUP, State.SHUTDOWN)
+    await shut_down.wait()
+    assert State.RUN not in seen
+    assert control.exit_code == 0
+    control.close()
+    await parent.flux.close()
+
+
+async def test_a_parent_that_is_lost_is_a_failure() -> None:
+    seen: list[State] = []
+    shut_down = asyncio.Event()
+    parent = Parent()
+    control = follower(parent, seen, shut_down)
+    control.start()
+    await until(control, State.JOIN)
+    control.parent_lost()
+    await shut_down.wait()
+    assert control.exit_code == 1
     control.close()
     await parent.flux.close()

@@ -206,11 +206,13 @@ class RunControl:
 
     def _check_parent(self) -> None:
         event = self._machine.for_parent(self._parent)
-        if event is not None:
-            if event.endswith("-fail"):
-                self._failed(event)
-            else:
-                self.post(event)
+        if event is None:
+            return
+        if self._parent is None:
+            self._failed(event)
+        else:
+            # A parent that is on its way down is no failure: who came late goes with it.
+            self.post(event)
 
     def _config_sync(self) -> None:
         if self._rank == 0:
