@@ -71,6 +71,11 @@ async def test_what_cannot_be_read_is_put_aside(short_path: Path) -> None:
             put(kvs_key(broken, "eventlog"), b'{"timestamp":1.0,"name":"validate"}\n'),
             put(kvs_key(broken, "jobspec"), b"{}"),
             put(kvs_key(2 << 24, "jobspec"), b"{}"),
+            put(kvs_key(3 << 24, "eventlog.x"), b"a directory"),
+            put(kvs_key(3 << 24, "jobspec"), b"{}"),
+            put(kvs_key(4 << 24, "eventlog"), b'{"timestamp":1.0,"name":"validate"}\n'),
+            put(kvs_key(4 << 24, "jobspec"), b"1"),
+            put("job.no.job.at.all.x", b"1"),
         ]
         await inst.rpc("kvs.commit", {"namespace": "primary", "flags": 0, "ops": ops})
         await inst.load("job-manager")
@@ -80,7 +85,8 @@ async def test_what_cannot_be_read_is_put_aside(short_path: Path) -> None:
         assert await inst.value(aside) == b"{}"
         assert await inst.job_dirs() == [kvs_key(good)]
         errors = await inst.errors()
-        assert sum("not replayed" in line for line in errors) == 2
+        assert sum("not replayed" in line for line in errors) == 5
+        assert await inst.value("job-lost+found.job.no.job.at.all.x") == b"1"
 
 
 async def test_the_greatest_id_outlives_its_job(short_path: Path) -> None:

@@ -17,13 +17,16 @@ from fluxcore.kvs.ops import put_treeobj, unlink
 from fluxcore.kvs.treeobj import Treeobj, val_bytes
 from fluxcore.modules.job_manager import checkpoint
 from fluxcore.modules.job_manager.intake import Intake, replay
-from fluxcore.modules.job_manager.job import EventError, Job
+from fluxcore.modules.job_manager.job import Job
 from fluxcore.modules.job_manager.machine import Machine
 
 _DIR: Final = "job"
 _LEVELS: Final = 4
 _READDIR: Final = 1
 _TREEOBJ: Final = 16
+#: What a lookup fails with where somebody has put something else than a job. Any other failure
+#: is the KVS's own, and a reason not to begin.
+_NOT_A_JOB: Final = frozenset({errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP})
 #: How many jobs are looked up at a time.
 _WINDOW: Final = 64
 
@@ -98,8 +101,10 @@ class Restart:
             )
             r = await self._r(key)
             events = [event.to_object() for event in decode_log(eventlog)]
-            return replay(jobid, events, orjson.loads(jobspec), r, eventlog)
-        except (FileNotFoundError, ValueError, EventError) as exc:
+            return replay(jobid, events, _object(jobspec, "jobspec"), r, eventlog)
+        except (OSError, ValueError) as exc:
+            if isinstance(exc, OSError) and exc.errno not in _NOT_A_JOB:
+                raise
             why = f"lookup {key}: {exc.strerror}" if isinstance(exc, OSError) else str(exc)
             self._flux.log(LOG_ERR, f"job {key} not replayed: {why}")
             await self._put_aside(key)
@@ -107,16 +112,16 @@ class Restart:
 
     async def _r(self, key: str) -> dict[str, Any] | None:
         try:
-            r = orjson.loads(await self._value(f"{key}.R"))
+            return _object(await self._value(f"{key}.R"), "R")
         except FileNotFoundError:
             return None
-        if not isinstance(r, dict):
-            raise ValueError("R is no object")
-        return r
 
     async def _put_aside(self, key: str) -> None:
         jobdir = await self._lookup(key, _READDIR | _TREEOBJ)
-        new = f"job-lost+found.job.{ids.f58plain(ids.parse(key))}"
+        try:
+            new = f"job-lost+found.job.{ids.f58plain(ids.parse(key))}"
+        except ValueError:  # no job was ever there
+            new = f"job-lost+found.{key}"
         ops = [put_treeobj(new, jobdir), unlink(key)]
         await self._flux.rpc("kvs.commit", {"namespace": PRIMARY, "flags": 0, "ops": ops})
 
@@ -130,3 +135,14 @@ class Restart:
 
     async def _value(self, key: str) -> bytes:
         return val_bytes(await self._lookup(key))
+
+
+def _object(text: bytes, what: str) -> dict[str, Any]:
+    """The JSON object that ``text`` is.
+
+    :raises ValueError: it is none
+    """
+    value = orjson.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object")
+    return value
