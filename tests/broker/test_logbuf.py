@@ -48,6 +48,19 @@ def test_all_that_reaches_the_leader_goes_to_the_file() -> None:
     assert recorded == [f"{time} kvs.debug[0]: hello", f"{time} kvs.err[1]: hello"]
 
 
+def test_the_systems_log() -> None:
+    said: list[tuple[int, str]] = []
+
+    def syslog(severity: int, text: str) -> None:
+        said.append((severity, text))
+
+    for level in (-1, 3):
+        log = LogBuffer(0, LogLevels(syslog_level=level), str, bytes, syslog=syslog)
+        for severity in (2, 3, 4):
+            log.append(line(severity, rank=severity))
+    assert said == [(2, "kvs.crit[2]: hello"), (3, "kvs.err[3]: hello")]
+
+
 def test_a_ring_of_none() -> None:
     rig = Rig(ring_size=0)
     assert not rig.log.append(line(3))

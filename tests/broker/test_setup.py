@@ -2,6 +2,8 @@
 
 import errno
 import os
+import pwd
+import syslog
 from pathlib import Path
 
 import pytest
@@ -175,6 +177,8 @@ def test_overlay_settings() -> None:
         ("log-stderr-level", "8"),
         ("log-forward-level", "err"),
         ("log-critical-level", ""),
+        ("log-syslog-level", "8"),
+        ("log-syslog-level", "5xx"),
         ("log-ring-size", "x"),
         ("log-ring-size", "-1"),
         ("log-stderr-mode", "both"),
@@ -184,6 +188,24 @@ def test_a_log_attribute_that_is_refused(name: str, value: str) -> None:
     attrs = Attributes()
     attrs.set(name, value)
     assert refusal(setup.log_levels, attrs) == (errno.EINVAL, f"{name}: Invalid argument")
+
+
+@pytest.mark.parametrize("value", ["2", "", "yes", None])
+def test_a_log_flag_that_is_refused(value: str | None) -> None:
+    attrs = Attributes()
+    attrs.set("log-syslog-enable", value)
+    text = "log-syslog-enable: value must be 0 or 1"
+    assert refusal(setup.log_levels, attrs) == (errno.EINVAL, text)
+
+
+def test_the_systems_log_is_written_to_if_that_is_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert setup.log_levels(attrs_with()).syslog_level == -1
+    attrs = attrs_with(log_syslog_enable="1", log_syslog_level="4", jobid_path="/f1")
+    assert setup.log_levels(attrs).syslog_level == 4
+    said: list[tuple[int, str]] = []
+    monkeypatch.setattr(syslog, "syslog", lambda *args: said.append(args))
+    setup.system_log(attrs)(3, "kvs.err[0]: x")
+    assert said == [(3, f"{pwd.getpwuid(os.geteuid()).pw_name}@/f1 kvs.err[0]: x")]
 
 
 def test_log_levels() -> None:

@@ -167,7 +167,8 @@ class Broker:
 
     def _bind_services(self, flux: Flux, runat: RunAt, control: RunControl) -> None:
         record = None if self._log_file is None else partial(_show, file=self._log_file)
-        log = LogBuffer(self._boot.rank, self._levels, _show, self._forward_log, record)
+        syslog = setup.system_log(self._attrs) if self._levels.syslog_level >= 0 else None
+        log = LogBuffer(self._boot.rank, self._levels, _show, self._forward_log, record, syslog)
         self._states = StateService(flux, control)
         self._shutdown = ShutdownService(flux, control)
         self._log = LogService(flux, log, self._shutdown.logged)

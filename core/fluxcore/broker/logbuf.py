@@ -31,6 +31,8 @@ class LogLevels:
     critical_level: int = LOG_CRIT
     ring_size: int = 1024
     stderr_mode: StderrMode = "leader"
+    #: Of this level and more severe, lines go to the system's log too; -1 for none.
+    syslog_level: int = -1
 
 
 class LogBuffer:
@@ -42,6 +44,7 @@ class LogBuffer:
     :param show: writes one line of text to stderr
     :param forward: sends a line to the parent
     :param record: writes one line of text to the log file: whatever reaches rank 0
+    :param syslog: writes one line of text, of a severity, to the system's log
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class LogBuffer:
         show: Callable[[str], None],
         forward: Callable[[bytes], None],
         record: Callable[[str], None] | None = None,
+        syslog: Callable[[int, str], None] | None = None,
     ) -> None:
         self.rank = rank
         self.levels = levels
         self._show = show
         self._forward = forward
         self._record = record
+        self._syslog = syslog
         self.ring: deque[bytes] = deque(maxlen=max(levels.ring_size, 0))
         self.count = 0
         self.local = 0
@@ -88,6 +93,8 @@ class LogBuffer:
                 self._forward(line)
         elif not shown and levels.stderr_mode == "leader" and entry.severity <= levels.stderr_level:
             self._show(stderr_line(entry))
+        if self._syslog is not None and entry.severity <= levels.syslog_level:
+            self._syslog(entry.severity, _body(entry))
         return kept
 
     def clear(self) -> None:

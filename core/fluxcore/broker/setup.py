@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from fluxcore import __version__
@@ -144,12 +144,36 @@ def log_levels(attrs: Attributes) -> LogLevels:
     levels.stderr_level = number("log-stderr-level", LOG_ERR)
     levels.forward_level = number("log-forward-level", levels.forward_level)
     levels.critical_level = number("log-critical-level", levels.critical_level)
+    syslog_level = number("log-syslog-level", LOG_ERR)
+    if _flag(attrs, "log-syslog-enable"):
+        levels.syslog_level = syslog_level
     levels.ring_size = number("log-ring-size", levels.ring_size, 0, 1 << 31)
     mode = attrs.setdefault("log-stderr-mode", levels.stderr_mode)
     if mode not in ("leader", "local"):
         raise rpc_error(errno.EINVAL, "log-stderr-mode: Invalid argument")
     levels.stderr_mode = "local" if mode == "local" else "leader"
     return levels
+
+
+def _flag(attrs: Attributes, name: str) -> bool:
+    value = "0" if name not in attrs else attrs.get(name)
+    if value not in ("0", "1"):
+        raise rpc_error(errno.EINVAL, f"{name}: value must be 0 or 1")
+    attrs.setdefault(name, value)
+    return value == "1"
+
+
+def system_log(attrs: Attributes) -> Callable[[int, str], None]:
+    """Writes to the system's log, each line with whose instance it is of."""
+    import pwd
+    import syslog
+
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = "unknown"
+    who = f"{user}@{attrs['jobid-path']}"
+    return lambda severity, text: syslog.syslog(severity, f"{who} {text}")
 
 
 def open_log_file(attrs: Attributes, rank: int) -> TextIO | None:
