@@ -114,6 +114,7 @@ def _check(uri: str | None) -> None:
 
 def _console(options: argparse.Namespace, embedded: Embedded | None) -> "FluxTop":
     # Imported here: while this takes its time, the embedded instance comes up.
+    from fluxcore.handle.aio import connect
     from fluxtop.app import FluxTop
     from fluxtop.data.session import Session, located
     from fluxtop.desk import Desk
@@ -132,6 +133,7 @@ def _console(options: argparse.Namespace, embedded: Embedded | None) -> "FluxTop
     session = Session(
         embedded.uri if embedded else lambda: located(target),
         faults=lambda exc: app.fault(exc),
+        dial=embedded.dial if embedded else connect,
     )
     desk = Desk(
         session,

@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fluxcore.handle.aio import Flux
 
 #: The initial program: its URI on standard output, then nothing until standard input ends.
 _PROGRAM: Final = 'echo "$FLUX_URI"; exec cat >/dev/null'
@@ -37,7 +40,7 @@ class Embedded:
     """
 
     def __init__(self, flux: Sequence[str], size: int, environ: Mapping[str, str]) -> None:
-        self.size = size
+        self._uri = ""
         #: What the instance says on standard error, for when it does not start.
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
         try:
@@ -67,7 +70,20 @@ class Embedded:
         uri = line.decode(errors="replace").strip()
         if not uri:
             raise OSError(errno.ECHILD, f"the instance did not start: {self.said()}")
+        self._uri = uri
         return uri
+
+    async def dial(self, uri: str) -> "Flux":
+        """A handle for ``uri``: for that of this instance only while it runs.
+
+        :raises OSError: ECHILD if it has ended, or as for any other instance
+        """
+        from fluxcore.handle.aio import connect  # not before the instance is started
+
+        if uri == self._uri and self._process.poll() is not None:
+            last = self.said().splitlines()[-1]
+            raise OSError(errno.ECHILD, f"the embedded instance has ended: {last}")
+        return await connect(uri)
 
     def said(self) -> str:
         """The end of what it has said on standard error."""

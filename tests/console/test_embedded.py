@@ -48,6 +48,20 @@ async def test_an_instance_that_does_not_start_tells_what_it_said(program):
     assert embedded.stop() == 1
 
 
+async def test_one_that_has_ended_is_not_dialled_again(program):
+    embedded = Embedded(
+        program("echo local:///x; echo 'rank 0: killed' >&2; exit 3"), 1, os.environ
+    )
+    uri = await embedded.uri()
+    assert embedded.leave(30)
+    with pytest.raises(OSError, match="the embedded instance has ended: rank 0: killed") as caught:
+        await embedded.dial(uri)
+    assert caught.value.errno == errno.ECHILD
+    with pytest.raises(FileNotFoundError, match="/nosuch was not found"):
+        await embedded.dial("local:///nosuch")
+    embedded.stop()
+
+
 def test_a_program_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         Embedded([str(tmp_path / "nosuch")], 1, os.environ)
