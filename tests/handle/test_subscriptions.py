@@ -56,6 +56,18 @@ def test_against_a_model(steps: list[tuple[bool, str, str]]) -> None:
         assert subs.match(topic) is any(topic.startswith(known) for known in held)
 
 
+@pytest.mark.timeout(10)
+def test_many_come_and_go_without_any_being_looked_at() -> None:
+    subs = Subscriptions()
+    for number in range(100_000):  # half a minute and more if each looked at all
+        subs.add(f"topic.{number}")
+    assert subs.match("topic.99999")
+    for prefix in subs:
+        subs.remove(prefix)
+    assert not subs
+    assert not subs.match("topic.99999")
+
+
 def test_what_is_remembered_of_topics_is_bounded() -> None:
     subs = Subscriptions()
     subs.add("a")

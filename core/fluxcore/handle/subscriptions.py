@@ -11,7 +11,8 @@ class Subscriptions:
 
     ``foo`` matches ``foobar`` and ``foo.bar``; the empty prefix matches every topic. Answers
     are remembered by topic, so an event costs one dictionary look-up however many prefixes
-    there are.
+    there are; what all of them are is put together when the next event asks, so that a client
+    which goes with many costs no more than each of them.
     """
 
     __slots__ = ("_counts", "_known", "_prefixes")
@@ -21,14 +22,14 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._prefixes: tuple[str, ...] = ()
+        self._prefixes: tuple[str, ...] | None = None
         self._known: dict[str, bool] = {}
 
     def __bool__(self) -> bool:
         return bool(self._counts)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._prefixes)
+        return iter(list(self._counts))
 
     def add(self, prefix: str) -> bool:
         """Subscribe once more; True if ``prefix`` is new here."""
@@ -59,9 +60,11 @@ class Subscriptions:
         if known is None:
             if len(self._known) >= self.MEMORY:
                 self._known.clear()
+            if self._prefixes is None:
+                self._prefixes = tuple(self._counts)
             known = self._known[topic] = topic.startswith(self._prefixes)
         return known
 
     def _changed(self) -> None:
-        self._prefixes = tuple(self._counts)
+        self._prefixes = None
         self._known.clear()

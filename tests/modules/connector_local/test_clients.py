@@ -47,6 +47,13 @@ def test_a_request_goes_on_with_the_clients_uuid_on_top(rig: Rig) -> None:
     assert (msg.userid, msg.rolemask) == (GUEST.userid, GUEST.rolemask)
 
 
+def test_a_route_stack_that_would_not_pass_through_the_tree_is_refused(rig: Rig) -> None:
+    client, inbox = rig.connect(GUEST)
+    client.received(request("kvs.get", matchtag=7).with_routes(("x",) * 200))
+    assert [(msg.errnum, msg.text) for msg in inbox] == [(errno.EPROTO, "route stack is too deep")]
+    assert rig.broker == []
+
+
 def test_a_response_comes_back_to_the_client_on_top(rig: Rig) -> None:
     (one, inbox), (_two, other) = rig.connect(), rig.connect()
     rig.clients.response(response(request("a").with_routes(("proxied", one.uuid))))

@@ -19,8 +19,11 @@ from fluxcore.modules.connector_local.access import Credentials
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, error_response, request, response
 from fluxcore.wire.payload import need_str
+from fluxcore.wire.rfc3 import MAX_ROUTES
 
 _MAX_TOPIC: Final = 255
+#: Hops that a client's request may bring along; the tree needs the rest of what a message holds.
+_MAX_ROUTES: Final = MAX_ROUTES // 2
 
 
 class _Relay:
@@ -98,6 +101,10 @@ class Client:
             return
         if len(msg.topic or "") > _MAX_TOPIC:
             self._answer(msg, rpc_error(errno.EINVAL, "topic is too long"))
+            return
+        if len(msg.routes or ()) > _MAX_ROUTES:
+            # It would be refused on its way, where nobody can answer it any more.
+            self._answer(msg, rpc_error(errno.EPROTO, "route stack is too deep"))
             return
         msg.routes = (*(msg.routes or ()), self.uuid)
         self.disconnects.arm(msg)
