@@ -74,3 +74,11 @@ def test_what_is_remembered_of_topics_is_bounded() -> None:
     for n in range(3 * Subscriptions.MEMORY):
         assert subs.match(f"a{n}")
     assert len(subs._known) <= Subscriptions.MEMORY
+
+
+def test_a_topic_without_end_is_not_remembered() -> None:
+    subs = Subscriptions()
+    subs.add("a")
+    assert subs.match("a" * 1_000_000)
+    assert not subs.match("b" * 1_000_000)
+    assert subs._known == {}

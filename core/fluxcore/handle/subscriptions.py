@@ -17,8 +17,10 @@ class Subscriptions:
 
     __slots__ = ("_counts", "_known", "_prefixes")
 
-    #: Topics remembered before the memory is started anew; topics may be made up by users.
+    #: Topics remembered before the memory is started anew, and how long one may be:
+    #: topics may be made up by users.
     MEMORY = 1024
+    LONGEST = 255
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -58,12 +60,18 @@ class Subscriptions:
         """True if an event of ``topic`` is wanted."""
         known = self._known.get(topic)
         if known is None:
-            if len(self._known) >= self.MEMORY:
-                self._known.clear()
             if self._prefixes is None:
                 self._prefixes = tuple(self._counts)
-            known = self._known[topic] = topic.startswith(self._prefixes)
+            known = topic.startswith(self._prefixes)
+            self._remember(topic, known)
         return known
+
+    def _remember(self, topic: str, known: bool) -> None:
+        if len(topic) > self.LONGEST:
+            return
+        if len(self._known) >= self.MEMORY:
+            self._known.clear()
+        self._known[topic] = known
 
     def _changed(self) -> None:
         self._prefixes = None
