@@ -353,6 +353,15 @@ async def test_a_module_that_never_stops_is_cancelled(
     await remove(flux, "stuck", cancel=True)
 
 
+async def test_a_module_that_is_cancelled_before_it_begins_is_gone_at_once(flux: Flux) -> None:
+    loading = flux.rpc("module.load", {"path": "barrier", "args": []})
+    before = flux.loop.time()
+    await remove(flux, "barrier", cancel=True)
+    assert flux.loop.time() - before < 0.5, "nothing is left that would have to be waited for"
+    assert (await refused(loading))[0] == errno.ECANCELED
+    assert "barrier" not in await listed(flux)
+
+
 @every_placement
 async def test_a_module_that_never_starts_is_cancelled(
     flux: Flux, write_module: WriteModule, placement: str

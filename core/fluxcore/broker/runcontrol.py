@@ -16,6 +16,7 @@ from typing import Final
 
 from fluxcore.broker import rc
 from fluxcore.broker.attributes import Attributes
+from fluxcore.broker.deadlines import Deadlines
 from fluxcore.broker.quorum import Quorum
 from fluxcore.broker.runat import RunAt
 from fluxcore.broker.state import State, StateMachine
@@ -76,6 +77,7 @@ class RunControl:
         self._events: deque[tuple[str, int]] = deque()
         self._parent: State | None = State.LOAD_BUILTINS
         self._quorum = Quorum(flux, attrs, size, self.post, lambda: self.state)
+        self._deadlines = Deadlines(flux, attrs, rank, self.post, self._abort_script)
         self._script: asyncio.Task[None] | None = None
         self._goodbye_timer: asyncio.TimerHandle | None = None
         self.since = time.monotonic()
@@ -132,6 +134,7 @@ class RunControl:
         self._flux.log(LOG_INFO, f"{event}: {before.label}->{after.label} {spent}")
         self.since = now
         self._enter[after]()
+        self._deadlines.entered(after)
         self._actions.entered(after)
 
     def _task(self, work: Awaitable[str], failed: str) -> "asyncio.Task[None]":
@@ -295,6 +298,7 @@ class RunControl:
         if self._rank == 0 and signum not in _DEADLY:
             self._flux.task(self._signal_jobs(signum), "job-manager.killall")
             return
+        self._deadlines.expedite = True
         self._interrupt(signum)
 
     async def _signal_jobs(self, signum: int) -> None:
@@ -359,6 +363,7 @@ class RunControl:
     def close(self) -> None:
         """Stop the timers."""
         self._quorum.close()
+        self._deadlines.close()
         if self._goodbye_timer is not None:
             self._goodbye_timer.cancel()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from fluxcore import __version__
-from fluxcore.broker import rc
+from fluxcore.broker import deadlines, rc
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.logbuf import LogLevels
 from fluxcore.broker.options import BootInfo, BrokerOptions
@@ -70,10 +70,12 @@ def boot_attributes(attrs: Attributes, boot: BootInfo) -> None:
         ("tbon.prefertcp", "0"),
         ("broker.quorum", str(boot.size)),
         ("broker.quorum-warn", "1m"),
+        *deadlines.DEFAULTS.items(),
     ):
         attrs.setdefault(name, value)
     _check_quorum(attrs["broker.quorum"], boot.size)
-    _check_duration(attrs, "broker.quorum-warn")
+    for name in ("broker.quorum-warn", *deadlines.DEFAULTS):
+        _check_duration(attrs, name)
     # Of what the environment says only a job believes that it is meant.
     parent = os.environ if "jobid" in attrs else {}
     attrs.set("parent-uri", parent.get("FLUX_URI"))

@@ -36,13 +36,14 @@ class LoopLink(ModuleLink):
         self._mailbox.receive = flux.receive_if_open
         runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
         self._task = self._loop.create_task(self._run(runner, flux))
+        # Not in _run(): a life that is cancelled at once never begins.
+        self._task.add_done_callback(lambda _task: self._is_over(ModuleExit(errno.ECANCELED)))
 
     async def _run(self, runner: ModuleRunner, flux: Flux) -> None:
         try:
             await runner.run()
         finally:
             await flux.close()
-            self._is_over(ModuleExit(errno.ECANCELED))
 
     def _push(self, msg: Message) -> None:
         self._mailbox.deliver(msg)
