@@ -34,10 +34,9 @@ _OPAQUE: Final = 1024
 _DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _SHELL: Final = "/bin/sh"
 
-#: Signals that Python ignores, and that programs expect to be as they were.
-_RESTORED: Final = tuple(
-    getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)
-)
+#: Signals that Python ignores, or who started the broker in the background of a script; programs
+#: expect them to be as usual.
+_RESTORED: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT)
 
 
 @dataclass(frozen=True, slots=True)
