@@ -153,9 +153,7 @@ class FluxTop(App[None]):
         self._header.take(message)
         if isinstance(message, Instance):
             self.desk.own_rank = message.rank
-            modules = self.dashboard.get("modules")
-            assert isinstance(modules, ModulesPane)
-            modules.set_size(message.size)
+            self.dashboard.of(ModulesPane).set_size(message.size)
         if isinstance(message, Instance | Trouble) or drawn.state is None:
             self._tell()  # the rest waits for the next tick
 
@@ -225,16 +223,12 @@ class FluxTop(App[None]):
 
     def on_tbon_pane_rank_chosen(self, event: TbonPane.RankChosen) -> None:
         """Show the modules of the rank chosen in the tree."""
-        modules = self.dashboard.get("modules")
-        assert isinstance(modules, ModulesPane)
-        modules.choose_rank(event.rank)
+        self.dashboard.of(ModulesPane).choose_rank(event.rank)
         self.go("modules")
 
     def on_kvs_pane_key_opened(self, event: KvsPane.KeyOpened) -> None:
         """Show the value of the key."""
-        value = self.dashboard.get("value")
-        assert isinstance(value, ValuePane)
-        value.open(event.space, event.key)
+        self.dashboard.of(ValuePane).open(event.space, event.key)
         self.go("value")
 
     def on_jobs_pane_job_opened(self, event: JobsPane.JobOpened) -> None:
@@ -253,17 +247,13 @@ class FluxTop(App[None]):
         """Edit the jobspec of a job."""
         from fluxtop.panes.jobspec import JobspecPane
 
-        pane = self.dashboard.get("jobspec")
-        assert isinstance(pane, JobspecPane)
-        pane.edit(event.jobspec)
+        self.dashboard.of(JobspecPane).edit(event.jobspec)
         self.go("jobspec")
 
     def _open_job(self, job: int) -> None:
         from fluxtop.panes.job import JobPane
 
-        pane = self.dashboard.get("job")
-        assert isinstance(pane, JobPane)
-        pane.open(job)
+        self.dashboard.of(JobPane).open(job)
         self.go("job")
 
     # -- actions ---------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The dashboard: the panes in their columns, which of them are on the screen, and the focus."""
 
+from typing import Final, TypeVar
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -9,7 +11,9 @@ from fluxtop.layout import BOTTOM, DETAIL, LEFT, MIDDLE, Arrangement, arrange
 from fluxtop.panes.pane import Pane
 from fluxtop.panes.registry import make
 
-_COLUMNS = {"left": LEFT, "middle": MIDDLE, "detail": DETAIL}
+_COLUMNS: Final = {"left": LEFT, "middle": MIDDLE, "detail": DETAIL}
+
+P = TypeVar("P", bound=Pane)
 
 
 class Dashboard(Vertical):
@@ -59,6 +63,12 @@ class Dashboard(Vertical):
             made.display = False
             self._columns["detail"].mount(made)
         return self._panes[pane]
+
+    def of(self, kind: type[P]) -> P:
+        """The pane of a class, made if need be."""
+        pane = self.get(kind.ID)
+        assert isinstance(pane, kind)
+        return pane
 
     def pane_of(self, widget: Widget | None) -> Pane | None:
         """The pane that a widget is in."""

@@ -5,20 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fluxtop.bindings import bindings
-from fluxtop.data.modules import (
+from fluxtop.data.module_operations import (
     VITAL,
     DebugFlags,
     LoadModule,
-    ModuleList,
-    ModuleRow,
-    ModulesOf,
-    ModuleStats,
     ReloadModule,
     RemoveModule,
     SearchPath,
     name_or_path,
     reload_target,
 )
+from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf, ModuleStats
 from fluxtop.data.rows import Rows
 from fluxtop.desk import Desk
 from fluxtop.modals.question import Command, Field, Question, arguments, number

@@ -15,7 +15,8 @@ from fluxtop.data.instance import Instance, InstanceWatch, Pulse, State
 from fluxtop.data.job import Happened, JobDocument, JobWatch, OutputWatch, Printed
 from fluxtop.data.jobs import CountActive
 from fluxtop.data.jobspecs import SubmitJob, check, complete
-from fluxtop.data.modules import DebugFlags, ModuleStats, SearchPath
+from fluxtop.data.module_operations import DebugFlags, SearchPath
+from fluxtop.data.modules import ModuleStats
 from fluxtop.data.tbon import Health, HealthWatch, Subtree, Topology, TopologyWatch
 
 ATTRS = {

@@ -6,7 +6,8 @@ import pytest
 from fluxcore.handle.aio import Flux
 from fluxtop.data.connection import Phase
 from fluxtop.data.log import LogBatch, LogWatch
-from fluxtop.data.modules import ModuleList, ModulesOf, RemoveModule
+from fluxtop.data.module_operations import RemoveModule
+from fluxtop.data.modules import ModuleList, ModulesOf
 from fluxtop.data.session import Session, located
 from fluxtop.data.trouble import Trouble
 

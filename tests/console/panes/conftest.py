@@ -21,7 +21,8 @@ from fluxtop.data.job import Happened, JobDocument, JobWatch, OutputWatch, Print
 from fluxtop.data.jobs import Job, JobList, JobsWatch
 from fluxtop.data.kvs import PRIMARY, Directories, Entry, KeyWatch, Listing, Root
 from fluxtop.data.log import LogBatch, LogWatch
-from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf, SearchPath
+from fluxtop.data.module_operations import SearchPath
+from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf
 from fluxtop.data.scripted import ScriptedSource
 from fluxtop.data.tbon import Health, HealthWatch, Subtree, Topology, TopologyWatch
 

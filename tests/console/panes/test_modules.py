@@ -2,16 +2,13 @@ import errno
 
 import pytest
 
-from fluxtop.data.modules import (
+from fluxtop.data.module_operations import (
     DebugFlags,
     LoadModule,
-    ModuleList,
-    ModuleRow,
-    ModulesOf,
-    ModuleStats,
     ReloadModule,
     RemoveModule,
 )
+from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf, ModuleStats
 from fluxtop.data.trouble import Trouble
 
 pytestmark = pytest.mark.usefixtures("quick")

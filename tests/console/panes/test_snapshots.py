@@ -8,6 +8,7 @@ from fluxcore.job.eventlog import Event
 from fluxtop.data.connection import Cause
 from fluxtop.data.job import Happened, JobDocument, JobWatch
 from fluxtop.data.jobspecs import SubmitJob
+from fluxtop.data.module_operations import LoadModule
 from fluxtop.data.modules import ModuleStats
 from fluxtop.data.trouble import Trouble
 
@@ -92,8 +93,6 @@ def test_modules_remove_vital(picture):
 def test_modules_failure(picture, source):
     def fail(_operation):
         raise FileNotFoundError(2, "module not found in search path")
-
-    from fluxtop.data.modules import LoadModule
 
     source.answer(LoadModule, fail)
     assert picture(["2", "L"], "Name, or path", [*"nosuch", "enter"], "ENOENT")
