@@ -1,7 +1,6 @@
 """Keys and jobs by the commands alone, in an instance of our own brokers that they fill."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ MODULES = (
     ["kvs"],
     ["kvs-watch"],
     ["resource", "noverify"],
+    ["job-info"],
     ["job-manager"],
     ["job-ingest"],
     ["sched-simple"],
@@ -43,15 +43,9 @@ def told(instance: Instance, *args: str, stdin: str = "") -> str:
 
 def events(instance: Instance, job: str, last: str) -> list[str]:
     """The names in a job's eventlog, once ``last`` is among them."""
+    told(instance, "job", "wait-event", job, last)
     key = told(instance, "job", "id", "--to=kvs", job).strip()
-    deadline = time.monotonic() + 20
-    while True:
-        log = told(instance, "kvs", "get", "--raw", f"{key}.eventlog")
-        names = re.findall(r'"name":"([^"]+)"', log)
-        if last in names:
-            return names
-        assert time.monotonic() < deadline, names
-        time.sleep(0.05)
+    return re.findall(r'"name":"([^"]+)"', told(instance, "kvs", "get", "--raw", f"{key}.eventlog"))
 
 
 def test_what_is_put_is_there_until_it_is_unlinked(instance: Instance) -> None:

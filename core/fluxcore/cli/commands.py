@@ -5,6 +5,7 @@ from typing import Final
 #: Name to ``module:NAME``.
 COMMANDS: Final = {
     "broker": "fluxcore.cli.broker:BROKER",
+    "cancel": "fluxcore.cli.cancel:CANCEL",
     "dmesg": "fluxcore.cli.dmesg:DMESG",
     "event": "fluxcore.cli.event:EVENT",
     "getattr": "fluxcore.cli.attr:GETATTR",
@@ -36,7 +37,8 @@ SECTIONS: Final = (
         "list and interact with jobs",
         (
             ("jobs", "list jobs"),
-            ("job", "attach to a job, cancel it, read its records"),
+            ("cancel", "cancel jobs"),
+            ("job", "attach to a job, raise exceptions, read its records"),
         ),
     ),
     (

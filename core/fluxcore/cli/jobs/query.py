@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fluxcore.cli.errors import CommandError
 from fluxcore.cli.options import Parsed
+from fluxcore.cli.users import EVERY_USER, parse_user
 from fluxcore.job import states
 from fluxcore.job.fsd import parse_fsd
 from fluxcore.resource.hostlist import Hostlist
@@ -15,8 +16,6 @@ _STATES: Final = {
     name.lower(): number for number, (name, _) in states.STATES.items() if number != states.NEW
 }
 _RESULTS: Final = {name.lower(): number for number, (name, _) in states.RESULTS.items()}
-
-_EVERY_USER: Final = 2**32 - 1
 
 
 def build_constraint(parsed: Parsed, userid: int) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def build_constraint(parsed: Parsed, userid: int) -> dict[str, Any]:
     if include is not None:
         parts.append(_targets(include))
     user = _userid(parsed, userid)
-    if user != _EVERY_USER:
+    if user != EVERY_USER:
         parts.append({"userid": [user]})
     name = parsed.text("name")
     if name:
@@ -84,20 +83,13 @@ def _targets(text: str) -> dict[str, Any]:
 
 
 def _userid(parsed: Parsed, userid: int) -> int:
+    if "all-users" in parsed:
+        return EVERY_USER
     text = parsed.text("user")
-    if "all-users" in parsed or text == "all":
-        return _EVERY_USER
-    if text is None:
-        # Who asks for hosts wants to know who is there.
-        return _EVERY_USER if "include" in parsed else userid
-    import pwd
-
-    try:
-        return pwd.getpwnam(text).pw_uid
-    except KeyError:
-        if text.isascii() and text.isdigit():
-            return int(text)
-        raise CommandError(f"Invalid user {text} specified") from None
+    if text is not None:
+        return parse_user(text)
+    # Who asks for hosts wants to know who is there.
+    return EVERY_USER if "include" in parsed else userid
 
 
 def parse_since(text: str, now: float) -> float:
