@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxcore.bootstrap.boot import boot_pmi, boot_single
+from fluxcore.bootstrap.boot import boot_methods, boot_pmi, boot_single
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.options import BootInfo, BrokerOptions
 from fluxcore.broker.setup import first_attributes
@@ -152,6 +152,23 @@ def test_a_job_of_another_instance(short_path: Path) -> None:
             "broker.mapping": "[[0,1,2,1]]",
         }
     close(booted)
+
+
+def test_the_methods() -> None:
+    both = ("simple", "single")
+    for told, listed, methods in (
+        (None, "", both),
+        ("single", "", ["single"]),
+        ("simple", "single", ["simple"]),
+        (None, "single", ["single"]),
+        (None, "simple single", list(both)),
+        (None, "libpmi2 single", ["single"]),
+    ):
+        assert boot_methods(told, {"FLUX_PMI_CLIENT_METHODS": listed}) == methods
+    for told, listed in (("libpmi", "single"), (None, "libpmi other")):
+        with pytest.raises(FileNotFoundError) as caught:
+            boot_methods(told, {"FLUX_PMI_CLIENT_METHODS": listed})
+        assert caught.value.strerror == "bootstrap: plugin matching 'libpmi' not found"
 
 
 def test_the_topology() -> None:

@@ -146,6 +146,8 @@ def refused(folder: Path, *args: str, code: int = 1) -> str:
             ("-s1", "-Srank=1", "true"),
             "flux-broker: rank: attribute may not be set on the command line",
         ),
+        (("-Sbroker.boot-method=simple", "true"), "flux-broker: bootstrap: PMI_FD not found"),
+        (("-Sbroker.boot-method=x", "true"), "flux-broker: bootstrap: plugin matching 'x' not"),
         (("-s1", "-Stbon.topo=x", "true"), "flux-broker: unknown topology scheme 'x'"),
         (("-s2", "-Stbon.torpid_min=0", "true"), "flux-broker: tbon.torpid_min must be nonzero"),
         (("-s1", "-Slog-level=9", "true"), "flux-broker: log-level: Invalid argument"),

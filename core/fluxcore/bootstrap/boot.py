@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ from fluxcore.overlay.sockets import KeyPair, OverlaySockets, is_public_key
 from fluxcore.overlay.topology import Topology
 
 _DEFAULT_TOPO: Final = "kary:32"
+_METHODS: Final = ("simple", "single")
 
 #: What a PMI server that is part of Flux has put in advance.
 _LEVEL_KEY: Final = "flux.instance-level"
@@ -22,6 +24,20 @@ _LEVEL_KEY: Final = "flux.instance-level"
 _MAPPING_KEYS: Final = ("flux.taskmap", "PMI_process_mapping")
 #: The hosts of all ranks, from a server that knows them; else they are gathered.
 HOSTS_KEY: Final = "flux.hostlist"
+
+
+def boot_methods(told: str | None, environ: Mapping[str, str]) -> Sequence[str]:
+    """The methods that may be tried: one by attribute, or those of a list in the environment (B12).
+
+    ``simple`` is PMI-1, used where PMI_FD says that there is a server; ``single`` is alone.
+
+    :raises OSError: ENOENT: none of them is ours
+    """
+    listed = [told] if told else environ.get("FLUX_PMI_CLIENT_METHODS", "").split()
+    methods = [method for method in listed if method in _METHODS]
+    if listed and not methods:
+        raise rpc_error(errno.ENOENT, f"bootstrap: plugin matching '{listed[0]}' not found")
+    return methods or _METHODS
 
 
 def boot_single(attrs: Attributes) -> BootInfo:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -10,11 +11,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from fluxcore.bootstrap.boot import boot_pmi, boot_single
+from fluxcore.bootstrap.boot import boot_methods, boot_pmi, boot_single
 from fluxcore.bootstrap.pmi_client import from_environment
 from fluxcore.broker.attributes import Attributes
 from fluxcore.broker.broker import Broker, prepare
 from fluxcore.broker.options import BootInfo, BrokerOptions
+from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.loop import new_event_loop
 
 #: One busy thread must not hold the loop up for Python's default of 5 ms.
@@ -63,14 +65,20 @@ async def _run(options: BrokerOptions, lifeline: Lifeline | None) -> int:
 
 
 def _boot(attrs: Attributes, broker_uuid: str) -> BootInfo:
-    """Find our place. This blocks, and nothing else runs yet."""
-    found = from_environment(os.environ)
+    """Find our place. This blocks, and nothing else runs yet.
+
+    :raises OSError: none of the methods that may be tried can be, or the one that can fails
+    """
+    methods = boot_methods(attrs.get("broker.boot-method"), os.environ)
+    found = from_environment(os.environ) if "simple" in methods else None
     for name in ("PMI_FD", "PMI_RANK", "PMI_SIZE"):
         os.environ.pop(name, None)
-    if found is None:
-        return boot_single(attrs)
-    pmi, rank, size = found
-    return boot_pmi(attrs, broker_uuid, pmi, rank, size)
+    if found is not None:
+        pmi, rank, size = found
+        return boot_pmi(attrs, broker_uuid, pmi, rank, size)
+    if "single" not in methods:
+        raise rpc_error(errno.ENOENT, "bootstrap: PMI_FD not found in environ")
+    return boot_single(attrs)
 
 
 def _hold_on_to(fd: int) -> asyncio.Event:

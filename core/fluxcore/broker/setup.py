@@ -56,7 +56,7 @@ def boot_attributes(attrs: Attributes, boot: BootInfo) -> None:
     attrs.set("rank", boot.rank)
     attrs.set("size", boot.size)
     attrs.set("broker.starttime", f"{time.time():.2f}")
-    attrs.set("broker.boot-method", boot.method)
+    attrs.setdefault("broker.boot-method", boot.method)
     attrs.setdefault("hostlist", Hostlist(boot.hosts).encode())
     topology = boot.topology
     attrs.set("tbon.level", topology.level(boot.rank))
