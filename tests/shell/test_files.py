@@ -143,3 +143,40 @@ def test_input_comes_from_a_file(tmp_path: Path) -> None:
         open_input("nosuch", str(tmp_path))
     assert caught.value.text == "error opening input file 'nosuch': No such file or directory"
     assert caught.value.component == "input.file"
+
+
+async def test_a_fifo_is_written_as_it_is_read(tmp_path: Path) -> None:
+    with no_leaks():
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        written = Written()
+        files, _names = make(tmp_path, written, {"stdout": {"path": "fifo", "label": True}})
+        data = b"0123456789" * 20_000
+        files.write("stdout", 0, [("0", data), ("1", b"end\n")])
+        os.set_blocking(reader, True)
+        got = b""
+        while not files.idle:
+            got += await asyncio.to_thread(os.read, reader, 1 << 16)
+        await written.until(len(data) + 4)
+        files.close()
+        with open(reader, "rb") as file:
+            assert got + file.read() == b"0: " + data + b"1: end\n"
+        assert written.errors == []
+
+
+async def test_what_nobody_reads_is_given_up(tmp_path: Path) -> None:
+    with no_leaks():
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        written = Written()
+        files, _names = make(tmp_path, written, {"stdout": {"path": "fifo"}})
+        files.write("stdout", 0, [("0", b"first\n"), ("0", b"x" * 1_000_000)])
+        await written.until(6)
+        assert not files.idle
+        files.give_up()
+        assert files.idle
+        files.close()
+        assert os.read(reader, 6) == b"first\n"
+        os.close(reader)

@@ -306,6 +306,33 @@ async def test_output_waits_for_the_reader_of_its_fifo(jobs: Jobs) -> None:
     assert await job.status() == 0
 
 
+async def test_a_job_whose_output_nobody_reads_can_be_killed(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    script = "yes | head -c 300000; echo done >&2"
+    output = {"stdout": {"path": "fifo"}, "stderr": {"type": "kvs"}}
+    job = jobs.start("sh", "-c", script, output=output)
+    while job.text("stderr") != "done\n":
+        await job.more()
+    assert job.of("finished") == [], "there is no room for all of it"
+    job.shell.signal(signal.SIGKILL, final=True)
+    assert await job.status() == 0
+    os.close(reader)
+
+
+async def test_output_that_nobody_will_read_is_complained_about(jobs: Jobs) -> None:
+    fifo = jobs.folder / "fifo"
+    os.mkfifo(fifo)
+    job = jobs.start("sh", "-c", "read go; echo x", output={"stdout": {"path": "fifo"}})
+    os.close(os.open(fifo, os.O_RDONLY))
+    while not job.of("started"):
+        await job.more()
+    job.shell.input({"stream": "stdin", "rank": "all", "data": "go\n"})
+    assert await job.status() == 0
+    assert "write: Broken pipe" in [said["message"] for said in job.of("log")]
+
+
 async def test_a_job_whose_files_do_not_open_can_be_killed(jobs: Jobs) -> None:
     fifo = jobs.folder / "fifo"
     os.mkfifo(fifo)

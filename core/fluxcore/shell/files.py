@@ -1,81 +1,16 @@
-"""Files that output is redirected to, and that input comes from (CONTRACTS D21).
-
-Files may be anywhere, on a file server that hangs too, so output is written in the loop's threads
-and never on it. Each file is written by one thread at a time, in order.
-"""
+"""Files that output is redirected to, and that input comes from (CONTRACTS D21)."""
 
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Sequence
+import stat
 from dataclasses import replace
 
 from fluxcore.shell.errors import ShellError, init_error
 from fluxcore.shell.layout import Node
 from fluxcore.shell.mustache import Names, is_per_node, render
 from fluxcore.shell.options import OutputOptions, ShellOptions
-
-#: Pieces of output, each with the rank of its task.
-Pieces = Sequence[tuple[str, bytes]]
-#: Told of the size of what has been written, and of the error if there was one.
-Written = Callable[[int, OSError | None], None]
-
-
-class OutputFile:
-    """One open file."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, fd: int, label: bool, written: Written
-    ) -> None:
-        self._loop = loop
-        self._fd = fd
-        self._label = label
-        self._written = written
-        self._waiting: list[bytes] = []
-        self._size = 0
-        self._busy = False
-        self._closing = False
-
-    @property
-    def idle(self) -> bool:
-        """True if all is written."""
-        return not self._busy and not self._waiting
-
-    def write(self, pieces: Pieces) -> None:
-        """Write ``pieces`` soon, in a labelled file each behind its task's rank."""
-        for rank, data in pieces:
-            self._waiting.append(f"{rank}: ".encode() + data if self._label else data)
-            self._size += len(data)
-        if self._waiting and not self._busy:
-            self._begin()
-
-    def close(self) -> None:
-        """Close the file, once all is written."""
-        self._closing = True
-        if self.idle:
-            os.close(self._fd)
-
-    def _begin(self) -> None:
-        batch, self._waiting = b"".join(self._waiting), []
-        size, self._size = self._size, 0
-        self._busy = True
-        writing = self._loop.run_in_executor(None, _write_all, self._fd, batch)
-        writing.add_done_callback(lambda done: self._done(size, done))
-
-    def _done(self, size: int, done: "asyncio.Future[None]") -> None:
-        self._busy = False
-        error = done.exception()
-        if self._waiting:
-            self._begin()
-        elif self._closing:
-            os.close(self._fd)
-        self._written(size, error if isinstance(error, OSError) else None)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+from fluxcore.shell.output_file import OutputFile, OutputPipe, Pieces, Written
 
 
 class OutputFiles:
@@ -99,8 +34,8 @@ class OutputFiles:
         self._loop = loop
         self._written = written
         self._cwd = cwd
-        self._by_path: dict[str, OutputFile] = {}
-        self._by_task: dict[tuple[str, int | None], OutputFile] = {}
+        self._by_path: dict[str, OutputFile | OutputPipe] = {}
+        self._by_task: dict[tuple[str, int | None], OutputFile | OutputPipe] = {}
         self._redirected = {
             stream: how
             for stream, how in (("stdout", options.stdout), ("stderr", options.stderr))
@@ -128,7 +63,8 @@ class OutputFiles:
         path = render(str(how.path), names)
         if path not in self._by_path:
             fd = _open_output(path, self._cwd, how.mode)
-            self._by_path[path] = OutputFile(self._loop, fd, how.label, self._written)
+            kind = OutputFile if stat.S_ISREG(os.fstat(fd).st_mode) else OutputPipe
+            self._by_path[path] = kind(self._loop, fd, how.label, self._written)
         self._by_task[stream, index] = self._by_path[path]
 
     def redirects(self, names: Names) -> dict[str, str]:
@@ -149,6 +85,11 @@ class OutputFiles:
     def idle(self) -> bool:
         """True if all is written."""
         return all(file.idle for file in self._by_path.values())
+
+    def give_up(self) -> None:
+        """Drop what cannot be written now because nobody reads it."""
+        for file in self._by_path.values():
+            file.give_up()
 
     def close(self) -> None:
         """Close the files."""

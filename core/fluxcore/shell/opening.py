@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from fluxcore.shell.errors import ShellError
-from fluxcore.shell.files import OutputFiles, Written, open_input
+from fluxcore.shell.files import OutputFiles, open_input
 from fluxcore.shell.layout import Node
 from fluxcore.shell.options import ShellOptions
+from fluxcore.shell.output_file import Written
 from fluxcore.shell.place import Place
 
 

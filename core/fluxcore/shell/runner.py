@@ -16,12 +16,13 @@ from fluxcore.resource.rset import ResourceSet
 from fluxcore.shell import affinity
 from fluxcore.shell.environment import Site, job_environment, task_environment
 from fluxcore.shell.errors import ERROR, Complaint, ShellError
-from fluxcore.shell.files import OutputFiles, Pieces, read_hostfile
+from fluxcore.shell.files import OutputFiles, read_hostfile
 from fluxcore.shell.layout import Layout, Node, layout
 from fluxcore.shell.limits import differing, limited
 from fluxcore.shell.mustache import render
 from fluxcore.shell.opening import OpenFiles, Opening, close_inputs, needs_files, open_files
 from fluxcore.shell.options import ShellOptions, parse
+from fluxcore.shell.output_file import Pieces
 from fluxcore.shell.place import Place, prepare
 from fluxcore.shell.reports import fatal_report, log_report
 from fluxcore.shell.shell import Shell
@@ -74,6 +75,8 @@ class ShellRunner:
         self._opening: Opening | None = None
         self._files: OutputFiles | None = None
         self._inputs: list[int] = []
+        #: Nobody waits any more for those who read the output.
+        self._doomed = False
         #: What has been said before there was a shell to be told.
         self._signals: list[int] = []
         self._alone = False
@@ -251,8 +254,10 @@ class ShellRunner:
 
     def signal(self, signum: int, *, final: bool = False) -> None:
         """Send a signal to the tasks; see :meth:`Shell.signal`."""
+        self._doomed |= final
         if self._shell is not None:
             self._shell.signal(signum, final=final)
+            self._end_if_done()
         elif self._opening is not None and final:
             self._opening.abandon()
             self._opening = None
@@ -342,6 +347,8 @@ class ShellRunner:
         self._end_if_done()
 
     def _end_if_done(self) -> None:
+        if self._status is not None and self._doomed and self._files is not None:
+            self._files.give_up()  # which may end it
         if self._status is None or (self._files is not None and not self._files.idle):
             return
         status, self._status = self._status, None
