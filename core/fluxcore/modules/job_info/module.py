@@ -13,7 +13,7 @@ from fluxcore.modules.job_info.access import Owners
 from fluxcore.modules.job_info.kvs_events import INITIAL_SENTINEL, WAITCREATE
 from fluxcore.modules.job_info.lookup import UPDATES, LookupService
 from fluxcore.modules.job_info.updates import UpdateWatch
-from fluxcore.modules.job_info.watch import GuestWatch, LogWatch
+from fluxcore.modules.job_info.watch import GuestWatch, LogWatch, Wanted
 from fluxcore.wire.constants import ROLE_USER
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int, need_str
@@ -54,10 +54,10 @@ class JobInfoService(Module):
         done = partial(self._watched, req)
         watch: LogWatch | GuestWatch
         if path.startswith(_GUEST):
-            path = path.removeprefix(_GUEST)
-            watch = GuestWatch(self.flux, req, done, jobid, path, flags, self._owners)
+            wanted = Wanted(req, jobid, path.removeprefix(_GUEST), flags)
+            watch = GuestWatch(self.flux, wanted, self._owners, done)
         else:
-            watch = LogWatch(self.flux, req, done, jobid, path, flags, self._owners)
+            watch = LogWatch(self.flux, Wanted(req, jobid, path, flags), self._owners, done)
         self._requests.add(req)
         self._watches[_key(req)] = watch
         watch.start(self._lookups)

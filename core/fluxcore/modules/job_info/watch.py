@@ -14,6 +14,7 @@ began; such a watch therefore looks at the job's eventlog too, for the release t
 
 import errno
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import orjson
@@ -52,12 +53,26 @@ _NEXT: Final[Mapping[tuple[State, str], State]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for: the log of job ``id`` at ``path``, with the flags of eventlog-watch."""
+
+    req: Message
+    id: int
+    path: str
+    flags: int
+
+
 class Watch:
     """What a request to watch has led to. ``done`` is told when it has been answered for good."""
 
-    def __init__(self, flux: Flux, req: Message, done: Callable[[], None]) -> None:
+    def __init__(
+        self, flux: Flux, wanted: Wanted, owners: Owners, done: Callable[[], None]
+    ) -> None:
         self._flux = flux
-        self._req = req
+        self._req, self._id = wanted.req, wanted.id
+        self._path, self._flags = wanted.path, wanted.flags
+        self._owners = owners
         self._done = done
         self._events: KvsEvents | None = None
         self._stopped = False
@@ -87,25 +102,10 @@ class Watch:
 class LogWatch(Watch):
     """A log of the job itself at ``path``; the main one ends with the event clean."""
 
-    def __init__(
-        self,
-        flux: Flux,
-        req: Message,
-        done: Callable[[], None],
-        jobid: int,
-        path: str,
-        flags: int,
-        owners: Owners,
-    ) -> None:
-        super().__init__(flux, req, done)
-        self._id = jobid
-        self._path = path
-        self._flags = flags
-        self._owners = owners
-        self._allowed = bool(req.rolemask & ROLE_OWNER) or bool(owners.allows(req, jobid))
-
     def start(self, lookups: LookupService) -> None:
         """Begin; whose job it is may have to be found out first."""
+        req = self._req
+        self._allowed = bool(req.rolemask & ROLE_OWNER) or bool(self._owners.allows(req, self._id))
         if self._allowed or self._path == _EVENTLOG:
             self._watch()
         else:
@@ -155,20 +155,9 @@ class GuestWatch(Watch):
     """A log of the guest at ``path``, without the leading ``guest.``."""
 
     def __init__(
-        self,
-        flux: Flux,
-        req: Message,
-        done: Callable[[], None],
-        jobid: int,
-        path: str,
-        flags: int,
-        owners: Owners,
+        self, flux: Flux, wanted: Wanted, owners: Owners, done: Callable[[], None]
     ) -> None:
-        super().__init__(flux, req, done)
-        self._id = jobid
-        self._path = path
-        self._flags = flags
-        self._owners = owners
+        super().__init__(flux, wanted, owners, done)
         self._state: State = "checking"
         #: Watches the job's eventlog beside the live log.
         self._release: KvsEvents | None = None
