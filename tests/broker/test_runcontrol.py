@@ -101,7 +101,24 @@ async def test_a_quorum_that_takes_long_is_said(
         await flux.rpc("state-machine.wait")
         await flux.rpc("shutdown.start")
     assert await parts.ended() == {0: 0, 1: 0, 2: 0}
-    assert f"broker.err[0]: {text}" in stderr()
+    said = stderr()
+    assert f"broker.err[0]: {text}" in said
+    assert said.count("broker.err[0]: quorum reached\n") == 1
+
+
+async def test_without_an_rc1_of_ours_there_is_nothing_to_clean_up(short_path: Path) -> None:
+    parts = Parts(short_path, 1)
+    parts.run(0)
+    async with (
+        await parts.connect() as flux,
+        flux.stream("log.dmesg", {"follow": True}, cancel="log.cancel") as log,
+    ):
+        await flux.rpc("shutdown.start")
+        async for msg in log:
+            if "cleanup->" in (msg.text or ""):
+                break
+        assert "cleanup-none: cleanup->shutdown" in (msg.text or "")
+    assert await parts.ended() == {0: 0}
 
 
 async def test_a_quorum_may_be_less_than_all(short_path: Path) -> None:

@@ -10,6 +10,7 @@ from fluxcore.job import states
 from fluxcore.job.attributes import ATTRIBUTES, to_json
 from fluxcore.job.eventlog import Event, from_object
 from fluxcore.job.info import JobInfo
+from support.jobspecs import make_jobspec
 
 # Each line has a job's events, jobspec and R, and what "job-list.list" of "all" said of it.
 JOBS: list[dict[str, Any]] = [
@@ -38,6 +39,15 @@ def test_a_job_is_listed_as_flux_core_lists_it(data: dict[str, Any]) -> None:
     expected = data["job"]
     assert listed == expected
     assert [key for key in expected if key != "id"] == [k for k in ATTRIBUTES if k in expected]
+
+
+@pytest.mark.parametrize(
+    ("program", "name"), [("/bin/true", "true"), ("true", "true"), ("/foo/bar/", "/foo/bar/")]
+)
+def test_a_job_is_named_after_its_program(program: str, name: str) -> None:
+    job = JobInfo(1)
+    job.set_jobspec(make_jobspec(program))
+    assert job.name == name
 
 
 def test_jobs_sort_as_they_are_listed() -> None:

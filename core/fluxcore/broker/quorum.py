@@ -38,6 +38,7 @@ class Quorum:
         self._state = state
         self._online = IdSet()
         self._timer: asyncio.TimerHandle | None = None
+        self._warned = False
 
     def join(self) -> None:
         """Be online."""
@@ -67,6 +68,9 @@ class Quorum:
         gone, self._online = self._online - online, online
         if self._state() is State.QUORUM and len(online) >= needed:
             self._post("quorum-full")
+            if self._warned:
+                self._flux.log(LOG_ERR, "quorum reached")
+                self._warned = False
         if gone and self._state() in (State.RUN, State.CLEANUP):
             hosts = self._hosts(gone)
             self._flux.log(LOG_ERR, f"dead to Flux: {hosts} (rank {gone.encode()})")
@@ -85,6 +89,7 @@ class Quorum:
             missing = IdSet(range(self._size)) - self._online
             text = f"quorum delayed: waiting for {self._hosts(missing)} (rank {missing.encode()})"
             self._flux.log(LOG_ERR, text)
+            self._warned = True
             self._warn_later()
 
     def close(self) -> None:

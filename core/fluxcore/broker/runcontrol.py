@@ -330,9 +330,14 @@ class RunControl:
 
     def _cleanup(self) -> None:
         self._actions.stop_joining()
+        # Another rc1 than ours pushes what is to be cleaned up itself.
+        ours = self._rank == 0 and self._attrs.get("broker.rc1_path") == rc.BUILTIN
+        if not ours and not self._runat.defined("cleanup"):
+            self.post("cleanup-none")
+            return
 
         async def end_jobs() -> str:
-            code = await rc.cleanup(self._flux) if self._rank == 0 else 0
+            code = await rc.cleanup(self._flux) if ours else 0
             if not self._runat.defined("cleanup"):
                 return self._script_done("cleanup", code)
             done = self._flux.loop.create_future()

@@ -244,9 +244,9 @@ def _problem(jobspec: Jobspec) -> str:
 
 
 def _basename(jobspec: Jobspec) -> str:
-    """The name of a job that has none: its program's."""
+    """The name of a job that has none: its program's, with the path if that ends in a slash."""
     program: str = jobspec["tasks"][0]["command"][0]
-    return program.rpartition("/")[2]
+    return program.rpartition("/")[2] or program
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
