@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from fluxcore.handle.errors import rpc_error
@@ -17,6 +18,7 @@ from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.uri import local_path
 from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
 from fluxcore.modules.connector_local.clients import Client, Clients
+from fluxcore.modules.connector_local.vigil import Vigil
 from fluxcore.wire.constants import (
     REQUEST,
     RESPONSE,
@@ -44,6 +46,7 @@ class _Connection(MessageStream):
         self._pid = 0
         #: Done when all has been sent and the socket is closed.
         self.over: asyncio.Future[None] = connector.flux.loop.create_future()
+        self._vigil = Vigil() if connector.vigilant else None
         super().__init__(connector.flux.loop, self._arrived, self._gone)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,6 +75,22 @@ class _Connection(MessageStream):
                 self.send(unsendable(msg, exc))
             elif msg.type == REQUEST:
                 flux.respond_error(msg, errno.EPROTO, str(exc))
+
+    def data_received(self, data: bytes) -> None:
+        """Handle what the client has sent (called by the loop)."""
+        if self._vigil is not None:
+            self._vigil.asked(perf_counter())
+        super().data_received(data)
+
+    def _flush(self) -> None:
+        if self._vigil is not None and self._out and self._vigil.answered(perf_counter()):
+            self._loop.call_soon(self._stay_awake, self._vigil)
+        super()._flush()
+
+    def _stay_awake(self, vigil: Vigil) -> None:
+        """Look for the next request: what is planned for the next loop turn lets it not sleep."""
+        if vigil.goes_on(perf_counter()):
+            self._loop.call_soon(self._stay_awake, vigil)
 
     def _arrived(self, msg: Message) -> None:
         if self._client is not None:
@@ -130,6 +149,8 @@ class ConnectorLocal(Module):
         """Listen."""
         self.connections: set[_Connection] = set()
         self.connects = 0
+        #: With one processor the client could not run while we look for what it sends.
+        self.vigilant = len(os.sched_getaffinity(0)) > 1
         self._take_policy(self.conf)
         core = self.flux.core
         self.clients = Clients(core, _BrokerSubscriptions(self))
