@@ -176,7 +176,7 @@ STORIES: dict[str, Sequence[str]] = {
         "flux job eventlog -H -L never $(flux job last) | cut -d] -f2",
         "flux job eventlog --format=json $(flux job last) | jq -c 'del(.timestamp)'",
         "flux run -n1 -l echo hi",
-        "flux run sh -c 'echo out; exit 3'; flux run sh -c 'echo err >&2'",
+        "flux run sh -c 'echo out; echo err >&2; exit 3'; flux run sh -c 'echo err >&2'",
         "flux run sh -c 'kill -TERM $$'",
         "flux run nosuchcommand 2>/dev/null",
         "flux run --dry-run -n1 -c1 --env=-* -t 1m true | jq -S -c 'del(.attributes.system.cwd)'",

@@ -24,7 +24,9 @@ def four() -> Iterator[Instance]:
 def test_jobs_on_one_broker() -> None:
     with start(1) as instance:
         assert instance.flux("run", "echo", "hello").stdout == "hello\n"
-        assert instance.flux("run", "sh", "-c", "exit 3").returncode == 3
+        done = instance.flux("run", "sh", "-c", "echo err >&2; exit 3")
+        assert done.returncode == 3
+        assert done.stderr == "err\nflux-job: task(s) exited with exit code 3\n"
         done = instance.flux("run", "nosuchprogram")
         assert done.returncode == 127
         assert "start failed: nosuchprogram: No such file or directory" in done.stderr

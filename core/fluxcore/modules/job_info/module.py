@@ -12,6 +12,7 @@ from fluxcore.handle.requests import RequestList, sender
 from fluxcore.modules.job_info.access import Owners
 from fluxcore.modules.job_info.kvs_events import INITIAL_SENTINEL, WAITCREATE
 from fluxcore.modules.job_info.lookup import UPDATES, LookupService
+from fluxcore.modules.job_info.turns import Turns
 from fluxcore.modules.job_info.updates import UpdateWatch
 from fluxcore.modules.job_info.watch import GuestWatch, LogWatch, Wanted
 from fluxcore.wire.constants import ROLE_USER
@@ -35,6 +36,7 @@ class JobInfoService(Module):
         self._lookups = LookupService(flux, self._owners)
         self._lookups.bind(flux.core)
         self._requests = RequestList(flux)
+        self._turns = Turns(flux.loop)
         self._watches: dict[_Key, LogWatch | GuestWatch] = {}
         self._updates: dict[tuple[int, str], UpdateWatch] = {}
 
@@ -56,8 +58,10 @@ class JobInfoService(Module):
         if path.startswith(_GUEST):
             wanted = Wanted(req, jobid, path.removeprefix(_GUEST), flags)
             watch = GuestWatch(self.flux, wanted, self._owners, done)
+            self._turns.opened(req, jobid)
         else:
-            watch = LogWatch(self.flux, Wanted(req, jobid, path, flags), self._owners, done)
+            wanted = Wanted(req, jobid, path, flags)
+            watch = LogWatch(self.flux, wanted, self._owners, done, self._turns)
         self._requests.add(req)
         self._watches[_key(req)] = watch
         watch.start(self._lookups)
@@ -65,7 +69,13 @@ class JobInfoService(Module):
 
     def _watched(self, req: Message) -> None:
         self._requests.discard(req)
-        self._watches.pop(_key(req), None)
+        self._forget(req)
+
+    def _forget(self, req: Message) -> LogWatch | GuestWatch | None:
+        watch = self._watches.pop(_key(req), None)
+        if isinstance(watch, GuestWatch):
+            self._turns.ended(req, watch.id, watch.path)
+        return watch
 
     @method(".eventlog-watch-cancel", role=ROLE_USER)
     def eventlog_watch_cancel(self, req: Message) -> Reply:
@@ -74,7 +84,7 @@ class JobInfoService(Module):
         return DEFERRED
 
     def _stop(self, req: Message | None) -> None:
-        watch = self._watches.pop(_key(req), None) if req is not None else None
+        watch = self._forget(req) if req is not None else None
         if watch is not None:
             watch.stop()
 

@@ -13,6 +13,7 @@ began; such a watch therefore looks at the job's eventlog too, for the release t
 """
 
 import errno
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -33,6 +34,7 @@ from fluxcore.modules.job_info.kvs_events import (
     lines,
 )
 from fluxcore.modules.job_info.lookup import LookupService, Values
+from fluxcore.modules.job_info.turns import Turns
 from fluxcore.wire.constants import ROLE_OWNER
 from fluxcore.wire.message import Message
 
@@ -40,6 +42,9 @@ _EVENTLOG: Final = "eventlog"
 
 #: Logs that every job has from its beginning, but not from its first millisecond.
 _SOON: Final = ("exec.eventlog",)
+
+#: Seconds for which a job has just finished.
+_JUST: Final = 1.0
 
 State = Literal["checking", "waiting", "live", "kept", "over"]
 
@@ -70,8 +75,8 @@ class Watch:
         self, flux: Flux, wanted: Wanted, owners: Owners, done: Callable[[], None]
     ) -> None:
         self._flux = flux
-        self._req, self._id = wanted.req, wanted.id
-        self._path, self._flags = wanted.path, wanted.flags
+        self.id, self.path = wanted.id, wanted.path
+        self._req, self._flags = wanted.req, wanted.flags
         self._owners = owners
         self._done = done
         self._events: KvsEvents | None = None
@@ -100,16 +105,34 @@ class Watch:
 
 
 class LogWatch(Watch):
-    """A log of the job itself at ``path``; the main one ends with the event clean."""
+    """A log of the job itself at ``path``; the main one ends with the event clean.
+
+    From the event finish on the main log waits its turn (see :mod:`~.turns`).
+    """
+
+    def __init__(
+        self, flux: Flux, wanted: Wanted, owners: Owners, done: Callable[[], None], turns: Turns
+    ) -> None:
+        super().__init__(flux, wanted, owners, done)
+        self._turns = turns
+        self._has_waited = False
+        #: What waits; None is the sentinel.
+        self._held: list[bytes | None] | None = None
+
+    def stop(self) -> None:
+        """Answer no more."""
+        super().stop()
+        if self._held is not None:
+            self._turns.forget(self._req, self.id, self._go_on)
 
     def start(self, lookups: LookupService) -> None:
         """Begin; whose job it is may have to be found out first."""
         req = self._req
-        self._allowed = bool(req.rolemask & ROLE_OWNER) or bool(self._owners.allows(req, self._id))
-        if self._allowed or self._path == _EVENTLOG:
+        self._allowed = bool(req.rolemask & ROLE_OWNER) or bool(self._owners.allows(req, self.id))
+        if self._allowed or self.path == _EVENTLOG:
             self._watch()
         else:
-            lookups.fetch(self._id, [_EVENTLOG], self._checked)
+            lookups.fetch(self.id, [_EVENTLOG], self._checked)
 
     def _checked(self, values: Values) -> None:
         if self._stopped:
@@ -124,31 +147,48 @@ class LogWatch(Watch):
     def _check(self, eventlog: bytes | OSError) -> None:
         if isinstance(eventlog, OSError):
             raise eventlog
-        self._owners.check(self._req, self._id, eventlog)
+        self._owners.check(self._req, self.id, eventlog)
         self._allowed = True
 
     def _watch(self) -> None:
-        key = kvs_key(self._id, self._path)
+        key = kvs_key(self.id, self.path)
         self._events = KvsEvents(self._flux, PRIMARY, key, self._flags, self._data, self._fail)
         self._events.start()
 
     def _data(self, data: bytes | None) -> None:
-        if data is None:
-            self._tell_sentinel()
-            return
-        if not self._allowed:
+        if data is not None and not self._allowed:
             try:
                 self._check(data)
             except OSError as exc:
                 self._fail(rpc_error(exc.errno or errno.EINVAL))
                 return
-        for line in lines(data):
+        self._take([None] if data is None else list(lines(data)))
+
+    def _take(self, parts: list[bytes | None]) -> None:
+        """Tell what has come, lines and the sentinel, or hold it back."""
+        if self._held is not None:
+            self._held += parts
+            return
+        for at, line in enumerate(parts):
+            if self.path == _EVENTLOG and not self._has_waited and _has_just_finished(line):
+                self._has_waited = True
+                self._held = parts[at:]
+                self._turns.wait(self._req, self.id, self._go_on)
+                return
+            if line is None:
+                self._tell_sentinel()
+                continue
             self._tell(line)
-            if self._path == _EVENTLOG and is_clean(line):
+            if self.path == _EVENTLOG and is_clean(line):
                 if self._flags & INITIAL_SENTINEL:
                     self._tell_sentinel()
                 self._fail(rpc_error(errno.ENODATA))
                 return
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, None
+        if held and not self._stopped:
+            self._take(held)
 
 
 class GuestWatch(Watch):
@@ -167,7 +207,7 @@ class GuestWatch(Watch):
 
     def start(self, lookups: LookupService) -> None:
         """Begin by looking how far the job is."""
-        lookups.fetch(self._id, [_EVENTLOG], self._checked)
+        lookups.fetch(self.id, [_EVENTLOG], self._checked)
 
     def _checked(self, values: Values) -> None:
         if self._stopped:
@@ -176,7 +216,7 @@ class GuestWatch(Watch):
         try:
             if isinstance(eventlog, OSError):
                 raise eventlog
-            self._owners.check(self._req, self._id, eventlog)
+            self._owners.check(self._req, self.id, eventlog)
             event = _progress(decode_log(eventlog))
         except OSError as exc:
             self._fail(rpc_error(exc.errno or errno.EINVAL))
@@ -197,15 +237,15 @@ class GuestWatch(Watch):
             if events is not None:
                 events.stop()
         if self._state == "waiting":
-            key = kvs_key(self._id, _EVENTLOG)
+            key = kvs_key(self.id, _EVENTLOG)
             self._watch(PRIMARY, key, 0, self._waited)
         elif self._state == "live":
-            flags = self._flags | (WAITCREATE if self._path in _SOON else 0)
-            self._watch(f"job-{self._id}", self._path, flags, self._live_data)
+            flags = self._flags | (WAITCREATE if self.path in _SOON else 0)
+            self._watch(f"job-{self.id}", self.path, flags, self._live_data)
             if flags & WAITCREATE and self._state == "live":
                 self._watch_release()
         else:
-            key = kvs_key(self._id, f"guest.{self._path}")
+            key = kvs_key(self.id, f"guest.{self.path}")
             flags = self._flags & ~WAITCREATE
             self._watch(PRIMARY, key, flags, self._kept_data, live=False)
 
@@ -222,7 +262,7 @@ class GuestWatch(Watch):
         self._events.start()
 
     def _watch_release(self) -> None:
-        key = kvs_key(self._id, _EVENTLOG)
+        key = kvs_key(self.id, _EVENTLOG)
         self._release = KvsEvents(self._flux, PRIMARY, key, 0, self._release_data, self._fail)
         self._release.start()
 
@@ -286,6 +326,17 @@ def _is_final(line: bytes) -> bool:
         return _is_final_release(decode(line))
     except ValueError:
         return False
+
+
+def _has_just_finished(line: bytes | None) -> bool:
+    """True for an event finish so young that whoever follows the job may not have its output."""
+    if line is None or b'"finish"' not in line:
+        return False
+    try:
+        event = decode(line)
+    except ValueError:
+        return False
+    return event.name == "finish" and time.time() - event.timestamp < _JUST
 
 
 def _name(line: bytes) -> str:
