@@ -34,6 +34,17 @@ def test_jobs_on_one_broker() -> None:
         assert instance.flux("run", "-t", "0.1s", "sleep", "100").returncode == 142
 
 
+def test_output_is_waited_for_before_it_is_there() -> None:
+    with start(1) as instance:
+        for log in ("guest.output", "guest.input", "guest.exec.eventlog"):
+            jobid = instance.flux("submit", "sh", "-c", "echo ready; sleep 100").stdout.strip()
+            event = {"guest.output": "data", "guest.input": "header"}.get(log, "shell.start")
+            done = instance.flux("job", "wait-event", "-p", log, jobid, event)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert event in done.stdout
+            assert instance.flux("cancel", jobid).returncode == 0
+
+
 def test_jobs_on_all_brokers(four: Instance) -> None:
     script = "echo $FLUX_TASK_RANK $FLUX_JOB_NNODES"
     done = four.flux("run", "-l", "-N4", "-n8", "sh", "-c", script)

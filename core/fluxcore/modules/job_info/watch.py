@@ -40,8 +40,8 @@ from fluxcore.wire.message import Message
 
 _EVENTLOG: Final = "eventlog"
 
-#: Logs that every job has from its beginning, but not from its first millisecond.
-_SOON: Final = ("exec.eventlog",)
+#: Logs that every job has, but not from its first moment: records are gathered first.
+_SOON: Final = ("exec.eventlog", "input", "output")
 
 #: Seconds for which a job has just finished.
 _JUST: Final = 1.0
