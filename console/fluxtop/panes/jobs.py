@@ -51,7 +51,7 @@ class JobsPane(Pane):
 
     def _take(self, message: JobsMessage) -> None:
         self._model.apply(message)
-        self._table.say(self.EMPTY)
+        self._table.say(self.notice())
         self._table.update()
         self.refresh_subtitle()
 

@@ -51,7 +51,7 @@ class KvsPane(Pane):
     def _take(self, message: KvsMessage) -> None:
         if isinstance(message, Listing):
             if self._model.apply(message):
-                self._table.say(self.EMPTY)
+                self._table.say(self.notice())
                 self._table.update(self._model.rows)
         else:
             self._root = message

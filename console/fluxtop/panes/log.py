@@ -80,11 +80,15 @@ class LogPane(Pane):
         self._table.update()
         self.refresh_subtitle()
 
+    def notice(self) -> str:
+        """What stands where lines would be."""
+        return "nothing matches" if self._model.level < LOG_DEBUG else super().notice()
+
     def action_log_level(self) -> None:
         """Show less; after errors only, all again."""
         at = _LEVELS.index(self._model.level)
         self._model.show(level=_LEVELS[(at + 1) % len(_LEVELS)])
-        self._table.say("nothing matches" if self._model.level < LOG_DEBUG else self.EMPTY)
+        self._table.say(self.notice())
         self._table.update()
         self.refresh_subtitle()
 

@@ -64,6 +64,7 @@ class ModulesPane(Pane):
         before = {replace(row, idle=0) for row in self._rows.everything()}
         self._asked = self.desk.now
         self._rows.replace(modules.rows)
+        self._table.say(self.notice())
         # Where only the idle times are others, the next tick draws them with all that counts up.
         if before != {replace(row, idle=0) for row in modules.rows}:
             self._table.update()

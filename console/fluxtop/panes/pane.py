@@ -154,6 +154,10 @@ class Pane(Vertical):
         self._filter.display = True
         self.screen.set_focus(self._filter)
 
+    def notice(self) -> str:
+        """What stands where rows would be, while there are none."""
+        return "nothing matches" if self._filter is not None and self._filter.value else self.EMPTY
+
     def clear_filter(self) -> bool:
         """Take the filter away; False if there is none."""
         if self._filter is None or not self._filter.display:
@@ -170,7 +174,7 @@ class Pane(Vertical):
         event.stop()
         self.filter(event.text)
         if isinstance(self.body, Table):
-            self.body.say("nothing matches" if event.text else self.EMPTY)
+            self.body.say(self.notice())
         self.refresh_subtitle()
         if event.done:
             self.screen.set_focus(self.body, scroll_visible=False)

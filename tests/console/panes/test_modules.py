@@ -93,6 +93,15 @@ async def test_the_cursor_goes_back_to_a_module_that_went_and_came_back(pilot, s
     await see(pilot, "$ flux module remove heartbeat")
 
 
+async def test_a_filter_whose_module_goes_matches_nothing(pilot, source, see):
+    rows = source.said(ModulesOf(0))[0].rows
+    await pilot.press("slash", *"heartb", "enter")
+    source.say(ModulesOf(0), ModuleList(0, tuple(row for row in rows if row.name != "heartbeat")))
+    await see(pilot, "/heartb  rank 0, 9 modules", "nothing matches")
+    source.say(ModulesOf(0), ModuleList(0, rows))
+    await see(pilot, "rank 0, 10 modules", "heartbeat ")
+
+
 async def test_debug_flags_that_are_no_number_are_told(pilot, source, see, changes):
     source.answer(DebugFlags, lambda _operation: 0)
     await pilot.press("j", "d")
