@@ -116,15 +116,20 @@ def _result(job: Job) -> int:
 
 
 def _from_jobspec(jobspec: Mapping[str, Any]) -> dict[str, Any]:
-    """The name, queue and task count; a jobspec that is odd has none of them."""
+    """The name, queue and counts; a jobspec that is odd has none of them."""
     try:
         system = jobspec["attributes"]["system"]
         command = jobspec["tasks"][0]["command"]
         name = system.get("job", {}).get("name") or str(command[0]).rpartition("/")[2]
-        ntasks = total(dict(jobspec)).ntasks
+        counts = total(dict(jobspec))
     except (KeyError, IndexError, TypeError):
         return {}
-    return {"name": name, "queue": system.get("queue", ""), "ntasks": ntasks}
+    return {
+        "name": name,
+        "queue": system.get("queue", ""),
+        "ntasks": counts.ntasks,
+        "nnodes": counts.nnodes or None,
+    }
 
 
 def _from_R(R: Mapping[str, Any]) -> dict[str, Any]:

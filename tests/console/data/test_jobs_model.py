@@ -63,6 +63,12 @@ def test_events_make_a_job_of_nothing():
     )
 
 
+def test_a_pending_job_has_the_nodes_it_asks_for():
+    jobspec = from_command(["/bin/echo", "hello"], Options(ntasks=4, nnodes=2))
+    assert advance(Job(7), JobEvents(7, (SUBMIT,), jobspec)).nnodes == 2
+    assert advance(Job(7), JobEvents(7, (SUBMIT,), JOBSPEC)).nnodes is None
+
+
 @pytest.mark.parametrize(
     ("events", "result"),
     [
