@@ -3,20 +3,16 @@
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.instance import LocalInstance, local
+from support.instance import MakeLocal, local
 
 # A script that runs the tests in its background has both ignored, and so would what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-
-#: Makes an in-process instance of so many brokers.
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
 
 @pytest.fixture

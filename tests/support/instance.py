@@ -11,8 +11,13 @@ import select
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +125,10 @@ class LocalInstance:
     async def connect(self, rank: int = 0) -> Flux:
         """A handle for a broker; to be closed."""
         return await connect(self.uris[rank])
+
+
+#: Makes an in-process instance of so many brokers.
+MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
 
 @asynccontextmanager

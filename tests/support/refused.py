@@ -1,8 +1,21 @@
 """What a failed call says."""
 
+import errno
+import os
 from collections.abc import Awaitable
 
 import pytest
+
+
+def _plain(errnum: int) -> tuple[int, str]:
+    """What is said by an error that has no text of its own."""
+    return errnum, os.strerror(errnum)
+
+
+EEXIST = _plain(errno.EEXIST)
+EINVAL = _plain(errno.EINVAL)
+ENOENT = _plain(errno.ENOENT)
+EPROTO = _plain(errno.EPROTO)
 
 
 async def refused(call: Awaitable[object]) -> tuple[int | None, str | None]:
