@@ -1,19 +1,17 @@
 """An instance of one broker without modules, and files to load into it."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from fluxcore.handle.aio import Flux
-from support.instance import NO_RC, LocalInstance
+from fluxcore.wire import constants as c
+from support.instance import NO_RC, LocalInstance, MakeLocal
 
 
 @pytest.fixture
-async def one(
-    local_instance: Callable[..., AbstractAsyncContextManager[LocalInstance]],
-) -> AsyncIterator[LocalInstance]:
+async def one(local_instance: MakeLocal) -> AsyncIterator[LocalInstance]:
     """One broker, with the built-in modules only."""
     async with local_instance(1, setattrs=NO_RC) as instance:
         yield instance
@@ -22,6 +20,15 @@ async def one(
 @pytest.fixture
 async def flux(one: LocalInstance) -> AsyncIterator[Flux]:
     """A handle for it."""
+    async with await one.connect() as handle:
+        yield handle
+
+
+@pytest.fixture
+async def guest(one: LocalInstance, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Flux]:
+    """The owner, posing as user 42."""
+    monkeypatch.setenv("FLUX_HANDLE_USERID", "42")
+    monkeypatch.setenv("FLUX_HANDLE_ROLEMASK", str(c.ROLE_USER))
     async with await one.connect() as handle:
         yield handle
 

@@ -16,6 +16,8 @@ EEXIST = _plain(errno.EEXIST)
 EINVAL = _plain(errno.EINVAL)
 ENOENT = _plain(errno.ENOENT)
 EPROTO = _plain(errno.EPROTO)
+#: What a guest is told who asks for what the owner alone may do.
+OWNER_ONLY = (errno.EPERM, "Request requires owner credentials")
 
 
 async def refused(call: Awaitable[object]) -> tuple[int | None, str | None]:
