@@ -171,3 +171,14 @@ async def test_failures_are_not_remembered_for_ever(
     assert len(barrier._failed) == 256
     assert "b299" in barrier._failed
     assert barrier._barriers == {}
+
+
+async def test_a_guest_cannot_speak_for_a_broker(
+    instance: Callable[..., Awaitable[Wired]],
+) -> None:
+    wired = await instance(1)
+    await wired.load("barrier")
+    guest = wired.client(0, 99, c.ROLE_USER)
+    entry = {"name": "b", "count": 1, "nprocs": 2, "internal": True, "since": 0}
+    assert (await refused(guest.flux.rpc("barrier.enter", entry)))[0] == errno.EPERM
+    assert wired.module("barrier")._barriers == {}

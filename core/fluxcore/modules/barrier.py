@@ -12,7 +12,7 @@ from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
 from fluxcore.handle.requests import RequestList
-from fluxcore.wire.constants import NORESPONSE, ROLE_USER, UPSTREAM
+from fluxcore.wire.constants import NORESPONSE, ROLE_OWNER, ROLE_USER, UPSTREAM
 from fluxcore.wire.message import Message, request
 from fluxcore.wire.payload import need_int, need_str, opt_bool
 
@@ -47,13 +47,16 @@ class Barrier(Module):
     def enter(self, req: Message) -> Reply:
         """``{name, count, internal?}``: answered when ``count`` have entered ``name``.
 
-        ``internal`` marks a broker's sum for its clients; ``count`` is then how many came,
+        ``internal`` marks a broker's sum for its clients, and only brokers may say it: no client
+        waits, so a barrier of made-up sums would never be forgotten. ``count`` is how many came,
         ``nprocs`` how many are awaited, and ``since`` the sequence number of the last exit that
         the broker knew of: who came before a barrier failed does not count in the next of its
         name.
         """
         name, count = need_str(req.json, "name"), need_int(req.json, "count")
         internal = opt_bool(req.json, "internal")
+        if internal and not req.rolemask & ROLE_OWNER:
+            raise rpc_error(errno.EPERM)
         size = need_int(req.json, "nprocs") if internal else count
         if size <= 0 or count <= 0:
             raise rpc_error(errno.EINVAL)
