@@ -66,3 +66,32 @@ def test_a_flush_of_nothing_is_done_and_without_a_store_impossible() -> None:
     dirty.flush(told.append)
     dirty.stop()
     assert told == [errno.ENOSYS, 0, errno.ENOSYS]
+
+
+def test_a_flush_does_not_wait_for_what_comes_after_it() -> None:
+    """In a busy instance there is always something dirty."""
+    told: list[str] = []
+    dirty = WriteBack(lambda _digests: None)
+    dirty.active = True
+
+    def flush(name: str) -> None:
+        dirty.flush(lambda errnum: told.append(f"{name} {errnum}"))
+
+    for digest in (b"1", b"2"):
+        dirty.add(digest)
+    flush("two")
+    dirty.add(b"3")
+    flush("three")
+    dirty.add(b"4")
+    dirty.stored([b"3"], 0)
+    dirty.stored([b"1"], 0)
+    assert told == []
+    dirty.stored([b"2"], 0)
+    assert told == ["two 0", "three 0"]
+    flush("four")
+    dirty.add(b"5")
+    flush("five")
+    dirty.stored([b"5"], 0)
+    assert told == ["two 0", "three 0"]
+    dirty.stored([b"4"], 0)
+    assert told == ["two 0", "three 0", "four 0", "five 0"]

@@ -21,9 +21,12 @@ class WriteBack:
     def __init__(self, store: Callable[[list[bytes]], None], limit: int = BATCH_LIMIT) -> None:
         self._store = store
         self._limit = limit
-        self._dirty: dict[bytes, None] = {}
+        #: In the order in which they became dirty, each with its number in that order.
+        self._dirty: dict[bytes, int] = {}
+        self._added = 0
         self._queue: deque[bytes] = deque()
-        self._flushes: list[Flushed] = []
+        #: Each with the number of the last blob that it waits for.
+        self._flushes: deque[tuple[int, Flushed]] = deque()
         self._failed: list[bytes] = []
         self._sending = False
         self.in_flight = 0
@@ -38,7 +41,8 @@ class WriteBack:
 
     def add(self, digest: bytes) -> None:
         """A blob that is not dirty has become so."""
-        self._dirty[digest] = None
+        self._added += 1
+        self._dirty[digest] = self._added
         self._queue.append(digest)
 
     def pump(self) -> None:
@@ -71,18 +75,20 @@ class WriteBack:
         else:
             for digest in digests:
                 del self._dirty[digest]
-            if not self._dirty:
-                self._tell(0)
+            self._tell_written()
         self._send()
 
     def flush(self, then: Flushed) -> None:
-        """Call ``then`` once nothing is dirty, or something could not be written."""
+        """Call ``then`` once all that is dirty now is written, or something could not be.
+
+        It does not wait for what comes later, which in a busy instance never ends.
+        """
         if not self.active:
             then(errno.ENOSYS)
         elif not self._dirty:
             then(0)
         else:
-            self._flushes.append(then)
+            self._flushes.append((self._added, then))
             self.pump()
 
     def stop(self) -> None:
@@ -90,7 +96,13 @@ class WriteBack:
         self.active = False
         self._tell(errno.ENOSYS)
 
+    def _tell_written(self) -> None:
+        if self._flushes:
+            oldest = next(iter(self._dirty.values()), self._added + 1)
+            while self._flushes and self._flushes[0][0] < oldest:
+                self._flushes.popleft()[1](0)
+
     def _tell(self, errnum: int) -> None:
-        flushes, self._flushes = self._flushes, []
-        for then in flushes:
+        flushes, self._flushes = self._flushes, deque()
+        for _, then in flushes:
             then(errnum)
