@@ -139,6 +139,7 @@ async def test_many_blobs_are_stored_by_one_request(instance: Any) -> None:
     for blob in blobs:
         assert ((await it.flux(1).rpc("content.load", digest(blob))).data or b"") == blob
     await fails(rpc("content.store-batch", batch.pack([b"c", b"x" * 11])), errno.EFBIG)
+    await fails(rpc("content.load", digest(b"c")), errno.ENOENT)
     await fails(rpc("content.store-batch", b"no batch"), errno.EPROTO)
     await fails(it.flux(1).rpc("content.store-batch", batch.pack(blobs)), errno.EINVAL)
 

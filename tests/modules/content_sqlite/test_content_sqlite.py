@@ -53,6 +53,15 @@ async def test_blobs_are_there_when_the_instance_starts_again(instance: Any, it:
     assert (await again.flux().rpc("content.checkpoint-get")).json == {"value": [{"n": 1}]}
 
 
+async def test_what_is_to_be_written_behind_is_written_before_it_goes(it: Any) -> None:
+    await it.flux().rpc("content.store", b"late")
+    await it.remove("content-sqlite")
+    assert (await it.flux().rpc("content.stats-get")).json["dirty"] == 0
+    assert not [line for line in it.logged() if "unflushables" in line]
+    await it.load("content-sqlite")
+    assert (await it.flux().rpc("content-backing.load", digest(b"late"))).data == b"late"
+
+
 async def test_what_is_answered_is_in_the_file(it: Any, tmp_path: Path) -> None:
     calls = [it.flux().rpc("content-backing.store", b"%d" % n) for n in range(100)]
     for n, call in enumerate(calls):

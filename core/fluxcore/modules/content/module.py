@@ -104,6 +104,7 @@ class Content(Module):
     def store(self, req: Message) -> Reply:
         """A blob -> its digest; EFBIG above the limit."""
         blob = req.data or b""
+        self._check_size(blob)
         digest = self._keep(blob)
         if self.rank == 0:
             self._store_soon(digest)
@@ -113,21 +114,27 @@ class Content(Module):
 
     @method("content.store-batch")
     def store_batch(self, req: Message) -> Reply:
-        """Blobs -> their digests (see :mod:`~fluxcore.kvs.batch`); EFBIG, one is above the limit.
+        """Blobs -> their digests (see :mod:`~fluxcore.kvs.batch`): all are kept, or none.
 
-        This is for the KVS, whose commits are made on rank 0. Rank 0 only.
+        EFBIG if one is above the limit. This is for the KVS, whose commits are made on rank 0.
+        Rank 0 only.
         """
         if self.rank != 0:
             raise rpc_error(errno.EINVAL, "blobs can be stored in batches only on rank 0")
-        digests = [self._keep(blob) for blob in batch.unpack(req.data)]
+        blobs = batch.unpack(req.data)
+        for blob in blobs:
+            self._check_size(blob)
+        digests = [self._keep(blob) for blob in blobs]
         for digest in digests:
             self._store_soon(digest)
         return b"".join(digests)
 
-    def _keep(self, blob: bytes) -> bytes:
-        """Put ``blob`` into the cache; its digest."""
+    def _check_size(self, blob: bytes) -> None:
         if len(blob) > self._options.blob_size_limit:
             raise rpc_error(errno.EFBIG)
+
+    def _keep(self, blob: bytes) -> bytes:
+        """Put ``blob`` into the cache; its digest."""
         digest = self._hash.digest(blob)
         if digest not in self._blobs:
             self._blobs.add(digest, blob, len(blob))
@@ -204,7 +211,7 @@ class Content(Module):
 
     @method("content.flush")
     def flush(self, req: Message) -> Reply:
-        """Answered when nothing is dirty; ENOSYS on rank 0 without a backing store."""
+        """Answered when all that is dirty now is written; ENOSYS without a backing store."""
         self._flush(partial(self._flushed, req))
         return DEFERRED
 

@@ -91,11 +91,12 @@ class ContentSqlite(Module):
         configured(Options(), conf)
 
     async def stop(self) -> None:
-        """Tell the content service, write what is pending, close."""
-        try:
-            await self.flux.rpc("content.unregister-backing")
-        except OSError as exc:
-            self.flux.log(LOG_ERR, f"content.unregister-backing: {exc.strerror}")
+        """Take what the content service has not written yet, tell it that we go, close."""
+        for method_name in ("content.flush", "content.unregister-backing"):
+            try:
+                await self.flux.rpc(method_name)
+            except OSError as exc:
+                self.flux.log(LOG_ERR, f"{method_name}: {exc.strerror}")
         self._commit()
         self._db.close()
 
