@@ -140,14 +140,6 @@ def test_a_route_that_raises_leaves_the_module_usable() -> None:
     assert module.log == ["b", "c"]
 
 
-def test_what_waits_can_be_dropped() -> None:
-    module = Module()
-    module.box.send(answering(module, request("a")), request("out"))
-    module.box.clear()
-    module.loop.turn()
-    assert module.log == []
-
-
 # -- property: whatever is sent and answered by whatever ------------------------------------
 
 

@@ -84,7 +84,3 @@ class Mailbox:
         self._scheduled = False
         if not self._busy and self._waiting:
             self._drain(self._waiting.popleft())
-
-    def clear(self) -> None:
-        """Drop what waits."""
-        self._waiting.clear()

@@ -71,7 +71,7 @@ class HandleCore:
     # -- sending ---------------------------------------------------------------------------
 
     def send(self, msg: Message) -> None:
-        """Send ``msg`` as it is."""
+        """Send ``msg`` as it is, and give it away: it is not to be sent or looked at again."""
         self._tx[msg.type] += 1
         self._send(msg)
 

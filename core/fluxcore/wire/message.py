@@ -1,8 +1,11 @@
 """The message: what brokers route and handles send (RFC 3).
 
-A message is built, sent, and from then on never changed: inside a process it is handed over
-as an object, so the receiver sees the sender's very dictionary. A router that needs another
-route stack makes a new message around the same payload.
+A message is built and sent, and with that given away: inside a process it is handed over as an
+object, so the receiver sees the sender's very dictionary, and a payload is never changed again.
+Nor is the rest of a request or event that has arrived, for others may keep it: who needs another
+route stack, credentials or matchtag makes a new message around the same payload. Only on its way
+from who made it a message is changed in place, since nobody else holds it yet: it gets credentials
+and its first hop, and a response loses one hop after the other.
 
 The payload is held as bytes, as the decoded object, or as both; each form is made from the
 other when first asked for. A message that never leaves the process is therefore never encoded.
