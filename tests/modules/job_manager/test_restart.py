@@ -66,15 +66,16 @@ async def test_what_cannot_be_read_is_put_aside(short_path: Path) -> None:
         await inst.drain()
         for name in ("sched-simple", "fake-exec", "job-ingest", "job-manager"):
             await inst.remove(name)
-        broken = 1 << 24
+        # Ids of a time that the instance does not reach: its own first one is of milliseconds.
+        broken, bare, odd, listed = (n << 48 for n in range(1, 5))
         ops = [
             put(kvs_key(broken, "eventlog"), b'{"timestamp":1.0,"name":"validate"}\n'),
             put(kvs_key(broken, "jobspec"), b"{}"),
-            put(kvs_key(2 << 24, "jobspec"), b"{}"),
-            put(kvs_key(3 << 24, "eventlog.x"), b"a directory"),
-            put(kvs_key(3 << 24, "jobspec"), b"{}"),
-            put(kvs_key(4 << 24, "eventlog"), b'{"timestamp":1.0,"name":"validate"}\n'),
-            put(kvs_key(4 << 24, "jobspec"), b"1"),
+            put(kvs_key(bare, "jobspec"), b"{}"),
+            put(kvs_key(odd, "eventlog.x"), b"a directory"),
+            put(kvs_key(odd, "jobspec"), b"{}"),
+            put(kvs_key(listed, "eventlog"), b'{"timestamp":1.0,"name":"validate"}\n'),
+            put(kvs_key(listed, "jobspec"), b"1"),
             put("job.no.job.at.all.x", b"1"),
         ]
         await inst.rpc("kvs.commit", {"namespace": "primary", "flags": 0, "ops": ops})
