@@ -45,6 +45,17 @@ def test_output_is_waited_for_before_it_is_there() -> None:
             assert instance.flux("cancel", jobid).returncode == 0
 
 
+def test_records_are_there_for_who_looks_after_the_start() -> None:
+    with start(1) as instance:
+        for command in ("eventlog -p exec {}", "info {} guest.exec.eventlog"):
+            jobid = instance.flux("submit", "sleep", "100").stdout.strip()
+            assert instance.flux("job", "wait-event", jobid, "start").returncode == 0
+            done = instance.flux("job", *command.format(jobid).split())
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "init" in done.stdout
+            assert instance.flux("cancel", jobid).returncode == 0
+
+
 def test_jobs_on_all_brokers(four: Instance) -> None:
     script = "echo $FLUX_TASK_RANK $FLUX_JOB_NNODES"
     done = four.flux("run", "-l", "-N4", "-n8", "sh", "-c", script)

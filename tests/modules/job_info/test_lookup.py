@@ -1,5 +1,6 @@
 """job-info.lookup and update-lookup."""
 
+import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
+from fluxcore.kvs import ops
 from support.job_store import GUEST, JOBID, JobStore
 from support.refused import refused
 from support.wired import OWNER
 
 StartStore = Callable[..., Awaitable[JobStore]]
 
+EMPTY = "sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91"
 R = {"version": 1, "execution": {"starttime": 1.0, "expiration": 0.0}}
 JOBSPEC = {"version": 1, "attributes": {"system": {"duration": 5.0}}}
 
@@ -88,6 +91,56 @@ async def test_what_is_not_there(store: StartStore) -> None:
     )
     await it.put("dir.x", b"x")
     assert (await refused(look_up(it, "dir")))[0] == errno.EISDIR
+
+
+NAMESPACE = f"job-{JOBID}"
+INIT = b'{"timestamp":1.0,"name":"init"}\n'
+
+
+async def started(start: StartStore, size: int) -> JobStore:
+    """A job that has written nothing yet."""
+    it = await start(size)
+    await it.submitted()
+    await it.event("start")
+    payload = {"namespace": NAMESPACE, "rootref": EMPTY, "owner": -1, "flags": 0}
+    await it.flux.rpc("kvs.namespace-create", payload)
+    return it
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_first_records_are_waited_for(
+    store: StartStore, size: int, settled: Callable[[], Awaitable[None]]
+) -> None:
+    it = await started(store, size)
+    asked = asyncio.ensure_future(look_up(it, "guest.exec.eventlog", rank=size - 1))
+    missing = asyncio.ensure_future(refused(look_up(it, "guest.nosuch", rank=size - 1)))
+    await settled()
+    assert not asked.done()
+    todo = [ops.append("exec.eventlog", INIT)]
+    await it.flux.rpc("kvs.commit", {"namespace": NAMESPACE, "flags": 0, "ops": todo})
+    assert (await asked)["guest.exec.eventlog"].encode() == INIT
+    assert await missing == (errno.ENOENT, "guest.nosuch: key not found")
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_records_that_are_written_at_the_end_are_waited_for(
+    store: StartStore, size: int, settled: Callable[[], Awaitable[None]]
+) -> None:
+    it = await started(store, size)
+    asked = asyncio.ensure_future(look_up(it, "guest.exec.eventlog", rank=size - 1))
+    await settled()
+    await it.append("guest.exec.eventlog", INIT)
+    await it.flux.rpc("kvs.namespace-remove", {"namespace": NAMESPACE})
+    assert (await asked)["guest.exec.eventlog"].encode() == INIT
+
+
+async def test_nothing_is_waited_for_before_a_job_starts(store: StartStore) -> None:
+    it = await store()
+    await it.submitted()
+    missing = errno.ENOENT, "guest.exec.eventlog: key not found"
+    assert await refused(look_up(it, "guest.exec.eventlog")) == missing
+    await it.append("eventlog", b"garbage\n")
+    assert await refused(look_up(it, "guest.exec.eventlog")) == missing
 
 
 async def test_a_log_that_does_not_begin_as_logs_do(store: StartStore) -> None:

@@ -17,6 +17,7 @@ from fluxcore.job.updates import update_jobspec, update_r
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.kvs.treeobj import val_bytes
 from fluxcore.modules.job_info.access import DENIED, Owners
+from fluxcore.modules.job_info.progress import await_records, runs
 from fluxcore.wire import constants as c
 from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import Message
@@ -25,6 +26,7 @@ from fluxcore.wire.payload import need_int, need_list, need_str
 _DECODE: Final = 1
 _CURRENT: Final = 2
 _EVENTLOG: Final = "eventlog"
+_GUEST: Final = "guest."
 
 #: The event that changes each key, and what makes the new value of the old one.
 UPDATES: Final[Mapping[str, tuple[str, Callable[[Any, Mapping[str, Any]], Any]]]] = {
@@ -81,11 +83,43 @@ class LookupService(Service):
             try:
                 if allowed is None:
                     self._check(req, jobid, values[_EVENTLOG])
+            except OSError as exc:
+                self._flux.core.respond_exception(req, exc)
+            else:
+                self._look_again(jobid, values, answer)
+
+        def answer(values: Values) -> None:
+            try:
                 self._flux.respond(req, _answer(jobid, keys, flags, values))
             except OSError as exc:
                 self._flux.core.respond_exception(req, exc)
 
         self.fetch(jobid, wanted, found)
+
+    def _look_again(self, jobid: int, values: Values, then: Callable[[Values], None]) -> None:
+        """Have what is missing of the guest looked up once a job that runs has written it."""
+        missing = [key for key, value in values.items() if _is_missing(key, value)]
+
+        def checked(job: Values) -> None:
+            if runs(job[_EVENTLOG]):
+                await_records(self._flux, jobid, written)
+            else:
+                then(values)
+
+        def written(live: bool) -> None:
+            # The link to the job's namespace may come a moment after what is in there.
+            self.fetch(jobid, missing, found, f"job-{jobid}" if live else PRIMARY)
+
+        def found(again: Values) -> None:
+            if any(isinstance(v, OSError) and v.errno == errno.ENOTSUP for v in again.values()):
+                written(False)  # the job has ended meanwhile
+            else:
+                then({**values, **again})
+
+        if missing:
+            self.fetch(jobid, [_EVENTLOG], checked)
+        else:
+            then(values)
 
     def _check(self, req: Message, jobid: int, eventlog: bytes | OSError) -> None:
         if isinstance(eventlog, OSError):
@@ -94,8 +128,17 @@ class LookupService(Service):
             raise rpc_error(eventlog.errno or errno.EINVAL, text)
         self._owners.check(req, jobid, eventlog)
 
-    def fetch(self, jobid: int, keys: Sequence[str], then: Callable[[Values], None]) -> None:
-        """Look ``keys`` of a job up in the KVS, each once, and give ``then`` what was found."""
+    def fetch(
+        self,
+        jobid: int,
+        keys: Sequence[str],
+        then: Callable[[Values], None],
+        namespace: str = PRIMARY,
+    ) -> None:
+        """Look ``keys`` of a job up in the KVS, each once, and give ``then`` what was found.
+
+        ``namespace`` may be that of the job, where the keys of its guest are as long as it runs.
+        """
         wanted = dict.fromkeys(keys)
         values: dict[str, bytes | OSError] = {}
 
@@ -110,8 +153,14 @@ class LookupService(Service):
             return
         self.pending += 1
         for key in wanted:
-            payload = {"key": kvs_key(jobid, key), "namespace": PRIMARY, "flags": 0}
+            path = kvs_key(jobid, key) if namespace == PRIMARY else key.removeprefix(_GUEST)
+            payload = {"key": path, "namespace": namespace, "flags": 0}
             self._flux.rpc("kvs.lookup", payload).then(partial(found, key))
+
+
+def _is_missing(key: str, value: bytes | OSError) -> bool:
+    """True if a key of the guest is not there."""
+    return key.startswith(_GUEST) and isinstance(value, OSError) and value.errno == errno.ENOENT
 
 
 def _value(answer: Message) -> bytes | OSError:

@@ -22,7 +22,7 @@ import orjson
 
 from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
-from fluxcore.job.eventlog import Event, decode, decode_log
+from fluxcore.job.eventlog import decode, decode_log
 from fluxcore.job.jobid import kvs_key
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.modules.job_info.access import Owners
@@ -34,6 +34,7 @@ from fluxcore.modules.job_info.kvs_events import (
     lines,
 )
 from fluxcore.modules.job_info.lookup import LookupService, Values
+from fluxcore.modules.job_info.progress import is_final_release, progress
 from fluxcore.modules.job_info.turns import Turns
 from fluxcore.wire.constants import ROLE_OWNER
 from fluxcore.wire.message import Message
@@ -217,7 +218,7 @@ class GuestWatch(Watch):
             if isinstance(eventlog, OSError):
                 raise eventlog
             self._owners.check(self._req, self.id, eventlog)
-            event = _progress(decode_log(eventlog))
+            event = progress(decode_log(eventlog))
         except OSError as exc:
             self._fail(rpc_error(exc.errno or errno.EINVAL))
         except ValueError:
@@ -303,27 +304,12 @@ class GuestWatch(Watch):
                 self._tell(line)
 
 
-def _progress(events: list[Event]) -> str:
-    """How far a job is with its guest's namespace."""
-    started = "not started"
-    for event in events:
-        if _is_final_release(event):
-            return "released"
-        if event.name == "start":
-            started = "started"
-    return started
-
-
-def _is_final_release(event: Event) -> bool:
-    return event.name == "release" and (event.context or {}).get("final") is True
-
-
 def _is_final(line: bytes) -> bool:
     """True if an event says that a job has given up all it had."""
     if b'"release"' not in line:
         return False
     try:
-        return _is_final_release(decode(line))
+        return is_final_release(decode(line))
     except ValueError:
         return False
 
