@@ -1,5 +1,6 @@
 """Keys and jobs by the commands alone, in an instance of our own brokers that they fill."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,14 @@ def test_a_submitted_job_runs(instance: Instance, tmp_path: Path) -> None:
     assert re.fullmatch(r"ƒ[1-9A-HJ-NP-Za-km-z]+\n", job)
     assert events(instance, job.strip(), "clean")[-1] == "clean"
     assert (tmp_path / "out").read_text() == "me\n"
+
+
+def test_events_are_shown_whole(instance: Instance) -> None:
+    done = instance.flux("submit", "-vv", "--wait", "true")
+    shown = re.findall(r": \d+\.\d+s: (\w+) (.*)", done.stderr)
+    assert ("validate", "") in shown
+    assert ("finish", '{"status":0}') in shown
+    assert json.loads(dict(shown)["alloc"])["annotations"]["sched"]
 
 
 def test_a_jobs_numbers_are_one_job(instance: Instance) -> None:

@@ -131,8 +131,8 @@ class _Watcher:
 
     def _note(self, jobid: int, event: Event, prefix: str = "") -> None:
         if self._verbose > 1:
-            context = event.encode().decode().partition('"context":')[2].rstrip("}\n")
-            self._log(jobid, event, f"{prefix}{event.name} {context + '}' if context else ''}")
+            context = event.encode().decode().partition('"context":')[2].removesuffix("}\n")
+            self._log(jobid, event, f"{prefix}{event.name} {context}")
 
     def _log(self, jobid: int, event: Event, text: str) -> None:
         seconds = event.timestamp - (self._start or event.timestamp)
