@@ -8,8 +8,7 @@ import pytest
 from fluxcore.job.jobid import f58plain, kvs_key
 from fluxcore.kvs.ops import put
 from support.job_instance import job_instance
-
-FOREVER = {"exec": {"test": {"run_duration": -1}}}
+from support.job_manager import FOREVER
 
 
 async def test_the_job_manager_is_loaded_again(short_path: Path) -> None:

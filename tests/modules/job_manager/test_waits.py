@@ -3,9 +3,8 @@ import errno
 import pytest
 
 from fluxcore.modules.job_manager.exits import describe_end
+from support.job_manager import WAITABLE
 from support.job_world import World
-
-WAITABLE = 4
 
 
 @pytest.fixture

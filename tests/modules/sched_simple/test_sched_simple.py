@@ -7,10 +7,8 @@ import pytest
 
 from fluxcore.job.jobid import kvs_key
 from support.job_instance import JobInstance, error_of, job_instance
+from support.job_manager import FOREVER
 from support.job_world import jobspec
-
-#: A job that runs until it is killed.
-FOREVER = {"exec": {"test": {"run_duration": -1}}}
 
 
 async def fails(inst: JobInstance, topic: str, payload: dict[str, Any]) -> Any:
