@@ -7,6 +7,7 @@ from fluxtop.bindings import bindings
 from fluxtop.data.kvs import PRIMARY, Directories, KvsMessage, Listing, Root
 from fluxtop.data.kvs_model import KvsModel, KvsRow
 from fluxtop.desk import Desk
+from fluxtop.panes.folding import Folding
 from fluxtop.panes.pane import Pane
 from fluxtop.present import kvs as present
 from fluxtop.widgets.table import Table
@@ -38,6 +39,7 @@ class KvsPane(Pane):
             lambda row: present.present(row, desk.glyphs),
             glyphs=desk.glyphs,
         )
+        self._folding = Folding(self._table, lambda: self._model.rows, self._turn)
         super().__init__(desk, self._table)
         self._table.say("reading the root directory")
 
@@ -90,25 +92,15 @@ class KvsPane(Pane):
         if row.expanded is None:
             self.post_message(self.KeyOpened(self._namespace, row.key))
         else:
-            self._turn(row.key, not row.expanded)
+            self._turn(row, not row.expanded)
 
     def action_kvs_unfold(self) -> None:
         """Show what is inside."""
-        row = self._table.row
-        if row is not None and row.expanded is False:
-            self._turn(row.key, True)
+        self._folding.unfold()
 
     def action_kvs_fold(self) -> None:
         """Hide what is inside, or go to the directory above."""
-        row = self._table.row
-        if row is None:
-            return
-        if row.expanded:
-            self._turn(row.key, False)
-            return
-        above = self._model.rows.parent(self._table.cursor)
-        if above is not None:
-            self._table.go(above)
+        self._folding.fold()
 
     def action_kvs_get(self, key: str = "") -> None:
         """Show the value of a key that was typed."""
@@ -124,8 +116,8 @@ class KvsPane(Pane):
             self.app.copy_to_clipboard(row.key)
             self.notify(f"copied {row.key}", markup=False)
 
-    def _turn(self, key: str, expanded: bool) -> None:
-        self._model.turn(key, expanded)
+    def _turn(self, row: KvsRow, expanded: bool) -> None:
+        self._model.turn(row.key, expanded)
         self._table.update(self._model.rows)
         if self.on_screen:
             self.start()

@@ -4,8 +4,9 @@ from textual.message import Message
 
 from fluxtop.bindings import bindings
 from fluxtop.data.tbon import Health, HealthWatch, Topology, TopologyWatch
-from fluxtop.data.tbon_model import TbonKey, TbonModel, TbonRow
+from fluxtop.data.tbon_model import TbonModel, TbonRow
 from fluxtop.desk import Desk
+from fluxtop.panes.folding import Folding
 from fluxtop.panes.pane import Pane
 from fluxtop.present import tbon as present
 from fluxtop.widgets.table import Table
@@ -33,6 +34,7 @@ class TbonPane(Pane):
             lambda row: present.present(row, desk.now, desk.glyphs, desk.chosen_rank),
             glyphs=desk.glyphs,
         )
+        self._folding = Folding(self._table, lambda: self._model.rows, self._turn)
         super().__init__(desk, self._table)
         self._table.say("asking for the tree of brokers")
 
@@ -101,28 +103,18 @@ class TbonPane(Pane):
         if row is None:
             return
         if len(row.ranks) > 1:
-            self._turn(row.key, not row.expanded)
+            self._turn(row, not row.expanded)
         else:
             self.post_message(self.RankChosen(row.rank))
 
     def action_tbon_unfold(self) -> None:
         """Show what is below."""
-        row = self._table.row
-        if row is not None and row.expanded is False:
-            self._turn(row.key, True)
+        self._folding.unfold()
 
     def action_tbon_fold(self) -> None:
         """Hide what is below, or go to the broker above."""
-        row = self._table.row
-        if row is None:
-            return
-        if row.expanded:
-            self._turn(row.key, False)
-            return
-        above = self._model.rows.parent(self._table.cursor)
-        if above is not None:
-            self._table.go(above)
+        self._folding.fold()
 
-    def _turn(self, key: TbonKey, expanded: bool) -> None:
-        self._model.turn(key, expanded)
+    def _turn(self, row: TbonRow, expanded: bool) -> None:
+        self._model.turn(row.key, expanded)
         self._changed()
