@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -29,7 +30,13 @@ def test_jobs_on_one_broker() -> None:
         assert done.stderr == "err\nflux-job: task(s) exited with exit code 3\n"
         done = instance.flux("run", "nosuchprogram")
         assert done.returncode == 127
-        assert "start failed: nosuchprogram: No such file or directory" in done.stderr
+        why = r"task 0 \(host \S+\): start failed: nosuchprogram: No such file or directory"
+        assert re.fullmatch(
+            rf"\S+: flux-shell\[0\]: FATAL: {why}\n"
+            rf"\S+: job.exception \S+ type=exec severity=0 {why}\n"
+            r"flux-job: task\(s\) exited with exit code 127\n",
+            done.stderr,
+        )
         assert instance.flux("run", "cat", stdin="a\nb\n").stdout == "a\nb\n"
         assert instance.flux("run", "-t", "0.1s", "sleep", "100").returncode == 142
 

@@ -2,8 +2,9 @@
 
 A short job is over before the client that follows it (``flux job attach``, ``flux run``) has asked
 for its output. If the job's own log went ahead, the client would say how the job has ended, and
-then print what it had to say. So the end of the log waits for the output, as long as the same
-client seems to be interested in that; nobody else waits.
+then print what it had to say; and it would tell of an exception before what the shell has to say of
+it. So the end of the log waits for the output, as long as the same client seems to be interested in
+that; nobody else waits.
 """
 
 import asyncio

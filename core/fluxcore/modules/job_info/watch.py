@@ -44,7 +44,10 @@ _EVENTLOG: Final = "eventlog"
 #: Logs that every job has, but not from its first moment: records are gathered first.
 _SOON: Final = ("exec.eventlog", "input", "output")
 
-#: Seconds for which a job has just finished.
+#: Type and severity of what a shell gives up for.
+_FATAL: Final = ("exec", 0)
+
+#: Seconds for which something has just happened to a job.
 _JUST: Final = 1.0
 
 State = Literal["checking", "waiting", "live", "kept", "over"]
@@ -108,7 +111,7 @@ class Watch:
 class LogWatch(Watch):
     """A log of the job itself at ``path``; the main one ends with the event clean.
 
-    From the event finish on the main log waits its turn (see :mod:`~.turns`).
+    The main log waits its turn with what comes after output (see :mod:`~.turns`).
     """
 
     def __init__(
@@ -116,7 +119,6 @@ class LogWatch(Watch):
     ) -> None:
         super().__init__(flux, wanted, owners, done)
         self._turns = turns
-        self._has_waited = False
         #: What waits; None is the sentinel.
         self._held: list[bytes | None] | None = None
 
@@ -171,25 +173,28 @@ class LogWatch(Watch):
             self._held += parts
             return
         for at, line in enumerate(parts):
-            if self.path == _EVENTLOG and not self._has_waited and _has_just_finished(line):
-                self._has_waited = True
+            if self.path == _EVENTLOG and _comes_after_output(line):
                 self._held = parts[at:]
                 self._turns.wait(self._req, self.id, self._go_on)
                 return
-            if line is None:
-                self._tell_sentinel()
-                continue
-            self._tell(line)
-            if self.path == _EVENTLOG and is_clean(line):
-                if self._flags & INITIAL_SENTINEL:
-                    self._tell_sentinel()
-                self._fail(rpc_error(errno.ENODATA))
-                return
+            self._tell_part(line)
 
     def _go_on(self) -> None:
         held, self._held = self._held, None
-        if held and not self._stopped:
-            self._take(held)
+        for line in held or ():
+            self._tell_part(line)
+
+    def _tell_part(self, line: bytes | None) -> None:
+        if self._stopped:
+            return
+        if line is None:
+            self._tell_sentinel()
+            return
+        self._tell(line)
+        if self.path == _EVENTLOG and is_clean(line):
+            if self._flags & INITIAL_SENTINEL:
+                self._tell_sentinel()
+            self._fail(rpc_error(errno.ENODATA))
 
 
 class GuestWatch(Watch):
@@ -314,15 +319,20 @@ def _is_final(line: bytes) -> bool:
         return False
 
 
-def _has_just_finished(line: bytes | None) -> bool:
-    """True for an event finish so young that whoever follows the job may not have its output."""
-    if line is None or b'"finish"' not in line:
+def _comes_after_output(line: bytes | None) -> bool:
+    """True for an event so young that whoever follows the job may not have its output.
+
+    The execution has come to an end, or cannot go on for what the shell has just complained of.
+    """
+    if line is None or not (b'"finish"' in line or b'"exec"' in line):
         return False
     try:
         event = decode(line)
     except ValueError:
         return False
-    return event.name == "finish" and time.time() - event.timestamp < _JUST
+    context = event.context or {}
+    failed = event.name == "exception" and (context.get("type"), context.get("severity")) == _FATAL
+    return (failed or event.name == "finish") and time.time() - event.timestamp < _JUST
 
 
 def _name(line: bytes) -> str:
