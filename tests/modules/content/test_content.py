@@ -407,6 +407,16 @@ async def test_options_that_are_wrong(instance: Any, arg: str, text: str) -> Non
     await fails(it.load("content", arg), errno.EINVAL, text)
 
 
+async def test_what_is_to_be_written_behind_is_sent_before_the_module_goes(
+    instance: Any, settled: Any
+) -> None:
+    it, backing = await backed(instance)
+    await it.flux().rpc("content.store", b"late")
+    await it.remove("content")
+    await settled()
+    assert backing.blobs == {digest(b"late"): b"late"}
+
+
 async def test_those_who_wait_when_the_module_is_removed(instance: Any) -> None:
     it, backing = await backed(instance)
     backing.held = []

@@ -320,7 +320,8 @@ class Content(Module):
             self.flux.respond_error(req, errnum, text)
 
     async def stop(self) -> None:
-        """Fail those who wait."""
+        """Send what is to be written behind, without waiting for it; fail those who wait."""
+        self._dirty.pump()
         for waiting in (*self._loads.values(), *self._stores.values()):
             self._fail(waiting, errno.ENOSYS, None)
         self._dirty.stop()
