@@ -15,8 +15,8 @@ from fluxcore.wire.message import Message, Payload
 class CheckpointService(Service):
     """Passes checkpoints on towards the backing store.
 
-    ``ask`` sends a request that way, ``flush`` calls back when nothing is dirty here, and
-    ``available`` tells whether that way leads anywhere.
+    ``ask`` sends a request that way, ``flush`` calls back when all that is dirty here is written,
+    and ``available`` tells whether that way leads anywhere.
     """
 
     def __init__(
