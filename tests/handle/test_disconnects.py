@@ -58,3 +58,13 @@ def test_one_for_each_service_rank_and_direction() -> None:
 
 def test_a_request_that_nobody_waits_for_leaves_nothing_to_end() -> None:
     assert fired(request("log.append", flags=c.NORESPONSE)) == []
+
+
+def test_made_up_topics_are_not_all_remembered_and_change_nothing() -> None:
+    disconnects, sent = Disconnects(), list[Message]()
+    for number in range(1000):
+        disconnects.arm(request(f"kvs.x{number}"))
+        disconnects.arm(request("job.list"))
+    assert len(disconnects._seen) <= 256
+    disconnects.fire(sent.append)
+    assert [msg.topic for msg in sent] == ["kvs.disconnect", "job.disconnect"]
