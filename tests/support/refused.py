@@ -25,3 +25,11 @@ async def refused(call: Awaitable[object]) -> tuple[int | None, str | None]:
     with pytest.raises(OSError) as caught:
         await call
     return caught.value.errno, caught.value.strerror
+
+
+async def fails(call: Awaitable[object], errnum: int, text: str | None = None) -> None:
+    """What is awaited fails with that errno, and with ``text`` if that is given."""
+    said = await refused(call)
+    assert said[0] == errnum
+    if text is not None:
+        assert said[1] == text

@@ -1,6 +1,5 @@
 import asyncio
 import errno
-import hashlib
 import json
 import os
 import sqlite3
@@ -15,18 +14,8 @@ from fluxcore.kvs.blobref import blobref
 from fluxcore.modules.content_sqlite import ContentSqlite
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, request, response
-
-
-def digest(blob: bytes) -> bytes:
-    return hashlib.sha1(blob).digest()
-
-
-async def fails(call: Any, errnum: int, text: str | None = None) -> None:
-    with pytest.raises(OSError) as caught:
-        await call
-    assert caught.value.errno == errnum
-    if text is not None:
-        assert caught.value.strerror == text
+from support.backing_store import digest
+from support.refused import fails
 
 
 @pytest.fixture

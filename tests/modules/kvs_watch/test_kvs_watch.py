@@ -8,6 +8,7 @@ from fluxcore.kvs import ops
 from fluxcore.kvs.treeobj import make_val, val_bytes
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, request
+from support.refused import fails
 
 EMPTY = "sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91"
 WATCH, WAITCREATE, FULL, UNIQ, APPEND, STREAM, SENTINEL = 4, 8, 64, 128, 256, 512, 1024
@@ -76,14 +77,6 @@ async def one(instance: Any) -> Cluster:
 @pytest.fixture
 async def four(instance: Any) -> Cluster:
     return await started(instance, 4)
-
-
-async def fails(call: Any, errnum: int, text: str | None = None) -> None:
-    with pytest.raises(OSError) as caught:
-        await call
-    assert caught.value.errno == errnum
-    if text is not None:
-        assert caught.value.strerror == text
 
 
 # -- watching ------------------------------------------------------------------------------
