@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -19,11 +18,10 @@ from fluxcore.handle.service import Method
 from fluxcore.wire import constants as c
 from fluxcore.wire import rfc3
 from fluxcore.wire.message import Message, control, request, response
-from support.instance import NO_RC, LocalInstance
+from support.instance import NO_RC, LocalInstance, MakeLocal
 from support.refused import refused
 from support.rfc3_server import raw_socket
 
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 WriteModule = Callable[..., str]
 
 KEEPER = """

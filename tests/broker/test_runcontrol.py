@@ -4,17 +4,15 @@ import asyncio
 import errno
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from fluxcore.handle.aio import Flux, connect
-from support.instance import NO_RC, LocalInstance, make_brokers
+from support.instance import NO_RC, MakeLocal, make_brokers
 from support.leaks import no_leaks
 from support.refused import refused
 
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 WriteModule = Callable[..., str]
 OFFLINE = (errno.EAGAIN, "Upstream Flux broker is offline. Try again later.")
 HUNG_UP = 128 + signal.SIGHUP

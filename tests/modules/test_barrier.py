@@ -3,7 +3,7 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,11 +11,9 @@ import pytest
 from fluxcore.handle.aio import Flux
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
-from support.instance import NO_RC, LocalInstance
+from support.instance import NO_RC, LocalInstance, MakeLocal
 from support.refused import refused
 from support.wired import Wired
-
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
 
 @asynccontextmanager

@@ -1,18 +1,15 @@
 """config: the instance's configuration, read, loaded, refused (CONTRACTS A44)."""
 
 import errno
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fluxcore.handle.aio import Flux
-from support.instance import NO_RC, LocalInstance
+from support.instance import NO_RC, MakeLocal
 from support.refused import refused
 
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 PICKY = """
 import errno
 from fluxcore.handle.errors import rpc_error

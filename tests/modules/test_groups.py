@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -10,11 +10,9 @@ import pytest
 from fluxcore.handle.aio import Flux
 from fluxcore.resource.idset import IdSet
 from fluxcore.wire import constants as c
-from support.instance import NO_RC, LocalInstance
+from support.instance import NO_RC, MakeLocal
 from support.refused import refused
 from support.wired import Wired
-
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -13,11 +12,9 @@ from fluxcore.handle.logline import parse_line
 from fluxcore.modules.heartbeat import Heartbeat
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, event, response
-from support.instance import NO_RC, LocalInstance
+from support.instance import NO_RC, MakeLocal
 from support.refused import refused
 from support.virtual_time import run_in_virtual_time
-
-MakeLocal = Callable[..., AbstractAsyncContextManager[LocalInstance]]
 
 
 class Rig:
