@@ -390,3 +390,21 @@ def test_an_attribute_that_never_changes_is_asked_for_once() -> None:
         assert rig.flux.cached_attr("size") == "v1"
 
     play(story)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_who_cannot_bear_the_end_keeps_it_from_nobody(ours: bool) -> None:
+    """What waits for an answer often sends something next, which it cannot any more."""
+
+    async def story(rig: Rig) -> None:
+        told: list[int] = []
+        rig.flux.rpc("a.b").then(lambda _answer: rig.flux.publish("sad"))
+        rig.flux.rpc("a.c").then(lambda answer: told.append(answer.errnum))
+        if ours:
+            await rig.flux.close()
+        else:
+            rig.flux.on_disconnect(lambda _exc: told.append(0))
+            rig.flux.lost(None)
+        assert told == [errno.ECONNRESET] + [0] * (not ours)
+
+    play(story)

@@ -203,11 +203,13 @@ class HandleCore:
             self._forward(msg)
             return
         feed = self._taker(msg)
-        if feed is None:
-            return
+        if feed is not None:
+            self._feed(feed, msg)
+
+    def _feed(self, feed: Callable[[Message], None], msg: Message) -> None:
         try:
             feed(msg)
-        except Exception as exc:  # noqa: BLE001 - a fault of who asked is none of who answered
+        except Exception as exc:  # noqa: BLE001 - a fault of who asked is none of anybody else's
             self._report(msg, exc)
 
     def _taker(self, msg: Message) -> Callable[[Message], None] | None:
@@ -286,7 +288,7 @@ class HandleCore:
         pending, self._pending = self._pending, {}
         for tag, sink in pending.items():
             self._tags.free(tag)
-            sink.feed(error_response(request("", matchtag=tag), errnum))
+            self._feed(sink.feed, error_response(request("", matchtag=tag), errnum))
 
     # -- statistics ------------------------------------------------------------------------
 
