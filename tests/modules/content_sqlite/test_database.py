@@ -41,6 +41,21 @@ def test_blobs_are_there_when_the_file_is_opened_again(path: str) -> None:
     db.close()
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 63, 64, 65, 149])
+def test_so_many_blobs_at_once(path: str, count: int) -> None:
+    """Each twice, and once more under a later checkpoint, which says that they are in use."""
+    db = Database(path, Options())
+    blobs = [b"%d" % n for n in range(count)]
+    db.store([(digest(blob), blob) for blob in blobs * 2])
+    assert db.count() == count
+    db.add_checkpoint("{}")
+    assert db.below(db.epoch) == count
+    db.store([(digest(blob), blob) for blob in blobs])
+    assert (db.count(), db.below(db.epoch)) == (count, 0)
+    assert [db.load(digest(blob)) for blob in blobs] == blobs
+    db.close()
+
+
 def test_digests_with_zeros_in_them_are_told_apart(path: str) -> None:
     db = Database(path, Options())
     digests = [b"\0" * 20, b"\0" * 19 + b"\1", b"a\0" * 10, b"a\0b" + b"\0" * 17, b"\xff" * 20]
