@@ -130,16 +130,6 @@ def test_the_exit_code_is_the_jobs(status, code, text):
     assert (job.attachment.exit_code, job.did.stderr) == (code, text)
 
 
-def test_output_comes_before_what_it_came_to():
-    job = Job()
-    job.start()
-    job.job("finish", status=3 << 8)
-    assert job.did.stderr == ""
-    job.output("data", data("stderr", "last words\n"))
-    job.attachment.end(OUTPUT_LOG, OSError(errno.ENODATA, ""))
-    assert job.did.stderr == "last words\nflux-job: task(s) exited with exit code 3\n"
-
-
 def test_an_exception_is_told_and_no_success():
     job = Job()
     job.start()

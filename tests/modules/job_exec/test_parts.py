@@ -87,6 +87,15 @@ def test_the_first_exit(status: int, shell: int, how: str) -> None:
     )
 
 
+def test_the_first_exit_of_a_task_whose_place_nobody_has_told() -> None:
+    """The leader, whose layout says where tasks are, was lost before it came."""
+    nowhere = Taskmap.from_json([])
+    text = FirstExit(1, 1 << 8).on_error("prog", ["a", "b"], nowhere)
+    assert text == "prog: task rank 1 failed (Exit 1) and exit-on-error is set"
+    text = FirstExit(1, None).on_error("prog", ["a", "b"], nowhere)
+    assert text == "prog: shell rank 1 on host b failed and exit-on-error is set"
+
+
 def test_records_become_operations_or_a_tree() -> None:
     log = GuestLog()
     assert not log

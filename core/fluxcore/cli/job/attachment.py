@@ -59,9 +59,6 @@ class Attachment:
         self._input_ranks = "all" if settings.input_ranks is None else settings.input_ranks.encode()
         self._input_sent = False
         self._output_watched = False
-        self._output_over = False
-        #: How the tasks have ended, as long as it has not been told: their output comes first.
-        self._ending = ""
         self._output = OutputView(settings, effects.write)
         self._interrupted = float("-inf")
 
@@ -114,12 +111,9 @@ class Attachment:
             raise self._failure(log, exc)
         if log == OUTPUT_LOG:
             self.caught_up()
-            self._output_over = True
         self._watched.discard(log)
         if self.over:
-            self._output_over = True
             self._do.read_input(False)
-        self._say_ending()
 
     def _failure(self, log: str, exc: OSError) -> CommandError:
         if log == JOB_LOG and exc.errno == errno.ENOENT:
@@ -173,13 +167,9 @@ class Attachment:
         status = (event.context or {}).get("status")
         if not isinstance(status, int):
             raise CommandError("error decoding finish context")
-        self._code, self._ending = shell_exit(status)
-        self._say_ending()
-
-    def _say_ending(self) -> None:
-        if self._ending and self._output_over:
-            self._say(self._ending)
-            self._ending = ""
+        self._code, text = shell_exit(status)
+        if text:
+            self._say(text)
 
     # -- the exec log ----------------------------------------------------------------------
 

@@ -43,11 +43,12 @@ class FirstExit:
         return f"{name} exited{self._how()} and exit-timeout={format_fsd(timeout)} has expired"
 
     def _name(self, program: str, hosts: Sequence[str], taskmap: Taskmap) -> str:
+        base = os.path.basename(program)
         if self.status is None:
-            what, node = "shell", self.rank
-        else:
-            what, node = "task", taskmap.nodeid(self.rank)
-        return f"{os.path.basename(program)}: {what} rank {self.rank} on host {hosts[node]}"
+            return f"{base}: shell rank {self.rank} on host {hosts[self.rank]}"
+        if self.rank >= taskmap.ntasks:  # the leader was lost before it said where tasks are
+            return f"{base}: task rank {self.rank}"
+        return f"{base}: task rank {self.rank} on host {hosts[taskmap.nodeid(self.rank)]}"
 
     def _how(self) -> str:
         if self.status is None:
