@@ -86,6 +86,7 @@ def test_the_end_comes_with_the_end_of_the_output(
     clock.pass_time(0.5)
     turns.opened(ME, JOB)
     turns.ended(ME, JOB, "exec.eventlog")
+    assert (turns.follows(ME, JOB), turns.follows(OTHER, JOB)) == (True, False)
     clock.pass_time(0.4)
     assert told == []
     turns.ended(ME, JOB, "output")

@@ -97,3 +97,15 @@ async def test_a_listener_that_goes_in_between_is_told_nothing_more(rig: Rig) ->
     rig.journal.flush()
     assert rig.names("stays") == [["depend"]]
     assert rig.names("goes") == []
+
+
+async def test_what_goes_with_an_event_goes_only_with_it(rig: Rig) -> None:
+    rig.listen("all")
+    rig.listen("no submit", deny={"submit": 1})
+    rig.listen("no alloc", deny={"alloc": 1})
+    job = Job(1, {"version": 1})
+    job.r = {"execution": {}}
+    rig.post(job, "submit", "alloc")
+    rig.journal.flush()
+    beside = {name: entries[0].keys() - {"id", "events"} for name, entries in rig.told.items()}
+    assert beside == {"all": {"jobspec", "R"}, "no submit": {"R"}, "no alloc": {"jobspec"}}

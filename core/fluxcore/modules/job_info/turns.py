@@ -3,8 +3,8 @@
 A short job is over before the client that follows it (``flux job attach``, ``flux run``) has asked
 for its output. If the job's own log went ahead, the client would say how the job has ended, and
 then print what it had to say; and it would tell of an exception before what the shell has to say of
-it. So the end of the log waits for the output, as long as the same client seems to be interested in
-that; nobody else waits.
+it. So the end of the log waits for the output, if the same client asks for that; a client that has
+only just begun is given a moment to do so.
 """
 
 import asyncio
@@ -64,6 +64,10 @@ class Turns:
                 waiting.run()
         else:
             self._plan(key)
+
+    def follows(self, req: Message, jobid: int) -> bool:
+        """True if a client follows a log of the guest of a job."""
+        return (sender(req), jobid) in self._open
 
     def wait(self, req: Message, jobid: int, then: Callable[[], None]) -> None:
         """Call ``then`` when the client has had its output, or does not ask for it."""

@@ -50,6 +50,9 @@ _FATAL: Final = ("exec", 0)
 #: Seconds for which something has just happened to a job.
 _JUST: Final = 1.0
 
+#: Seconds in which a client that follows a job asks for the logs of its guest.
+_YOUNG: Final = 0.2
+
 State = Literal["checking", "waiting", "live", "kept", "over"]
 
 #: The way of a guest's log.
@@ -119,6 +122,7 @@ class LogWatch(Watch):
     ) -> None:
         super().__init__(flux, wanted, owners, done)
         self._turns = turns
+        self._begun = flux.loop.time()
         #: What waits; None is the sentinel.
         self._held: list[bytes | None] | None = None
 
@@ -127,6 +131,12 @@ class LogWatch(Watch):
         super().stop()
         if self._held is not None:
             self._turns.forget(self._req, self.id, self._go_on)
+
+    def _fail(self, error: OSError) -> None:
+        if self._held is not None:
+            self._turns.forget(self._req, self.id, self._go_on)
+            self._go_on()
+        super()._fail(error)
 
     def start(self, lookups: LookupService) -> None:
         """Begin; whose job it is may have to be found out first."""
@@ -173,11 +183,19 @@ class LogWatch(Watch):
             self._held += parts
             return
         for at, line in enumerate(parts):
-            if self.path == _EVENTLOG and _comes_after_output(line):
+            if self._may_want_output and _comes_after_output(line):
                 self._held = parts[at:]
                 self._turns.wait(self._req, self.id, self._go_on)
                 return
             self._tell_part(line)
+
+    @property
+    def _may_want_output(self) -> bool:
+        """True if the client follows a log of the guest, or has had no time to ask for one."""
+        if self.path != _EVENTLOG:
+            return False
+        young = self._flux.loop.time() - self._begun < _YOUNG
+        return young or self._turns.follows(self._req, self.id)
 
     def _go_on(self) -> None:
         held, self._held = self._held, None

@@ -20,6 +20,8 @@ from fluxcore.wire.payload import opt_bool
 
 #: The id that ends the backlog.
 _SENTINEL: Final = -1
+#: What is told of a job beside its events, and with which of them.
+_GOES_WITH: Final = {"jobspec": "submit", "R": "alloc"}
 
 
 class Journal(Service):
@@ -55,7 +57,11 @@ class Journal(Service):
         for req in self._listeners:
             wanted = _wanted(req, entry["events"])
             if wanted:
-                self._flux.respond(req, {**entry, "events": wanted})
+                names = {event["name"] for event in wanted}
+                with_them = {
+                    key: value for key, value in entry.items() if _GOES_WITH.get(key, "") in names
+                }
+                self._flux.respond(req, {"id": entry["id"], "events": wanted, **with_them})
 
     @method("job-manager.events-journal")
     def listen(self, req: Message) -> Reply:
