@@ -87,15 +87,20 @@ class Dashboard(Vertical):
             self.opened = pane
         self.current = pane
         self.settle()
-        self._focus(target.body)
+        self._focus(target)
         return target
 
-    def _focus(self, widget: Widget) -> None:
-        """Give ``widget`` the focus now: the next key is for it, however soon it comes."""
-        if widget.is_attached:
-            self.screen.set_focus(widget, scroll_visible=False)
+    def _focus(self, pane: Pane) -> None:
+        """Give ``pane`` the focus now: the next key is for it, however soon it comes."""
+        if pane.body.is_attached:
+            self.screen.set_focus(pane.body, scroll_visible=False)
         else:
-            self.call_after_refresh(widget.focus, False)
+            self.call_after_refresh(self._focus_late, pane)
+
+    def _focus_late(self, pane: Pane) -> None:
+        """A pane that has just been made is there; the user may have gone on meanwhile."""
+        if self.current == pane.ID:
+            self.screen.set_focus(pane.body, scroll_visible=False)
 
     def entered(self, pane: Pane) -> None:
         """The focus has come into ``pane``, however."""
