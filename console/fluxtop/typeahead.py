@@ -19,7 +19,7 @@ from textual.message_pump import MessagePump
 #: How often the way up is gone: an action may send a message up it that moves the focus.
 ROUNDS: Final = 2
 #: Seconds after which a key is handed out though the one before is still on its way.
-PATIENCE: Final = 0.5
+PATIENCE: Final = 2.0
 
 Typed = events.Key | events.Paste
 
