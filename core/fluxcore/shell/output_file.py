@@ -10,6 +10,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from fluxcore.shell.room import Room
+
 #: Pieces of output, each with the rank of its task.
 Pieces = Sequence[tuple[str, bytes]]
 #: Told of the size of what has been written, and of the error if there was one.
@@ -93,7 +95,7 @@ class OutputPipe:
         self._written = written
         #: What is left of each piece, and the size it had without its label.
         self._waiting: deque[tuple[memoryview, int]] = deque()
-        self._blocked = False
+        self._room = Room(loop, fd, self._flush)
         self._closing = False
 
     @property
@@ -115,11 +117,11 @@ class OutputPipe:
             while self._waiting and self._fd is not None:
                 size += self._write_one(self._fd)
         except BlockingIOError:
-            self._block()
+            self._room.wait()
         except OSError as exc:  # nobody will read it any more
             error, size = exc, size + self._drop()
         if not self._waiting:
-            self._unblock()
+            self._room.stop()
             if self._closing:
                 self._close()
         if size:
@@ -140,21 +142,11 @@ class OutputPipe:
         self._waiting.clear()
         return size
 
-    def _block(self) -> None:
-        if not self._blocked and self._fd is not None:
-            self._blocked = True
-            self._loop.add_writer(self._fd, self._flush)
-
-    def _unblock(self) -> None:
-        if self._blocked and self._fd is not None:
-            self._blocked = False
-            self._loop.remove_writer(self._fd)
-
     def give_up(self) -> None:
         """Write what there is room for, and drop the rest."""
         self._flush()
         self._drop()
-        self._unblock()
+        self._room.stop()
 
     def close(self) -> None:
         """Close it, once all is written."""
@@ -164,6 +156,6 @@ class OutputPipe:
 
     def _close(self) -> None:
         if self._fd is not None:
-            self._unblock()
+            self._room.stop()
             os.close(self._fd)
             self._fd = None

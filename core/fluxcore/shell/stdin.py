@@ -4,18 +4,19 @@ import asyncio
 import os
 from collections import deque
 
+from fluxcore.shell.room import Room
+
 
 class StdinPipe:
     """The writing end ``fd`` of a task's stdin, and what is still to go through it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, fd: int) -> None:
         os.set_blocking(fd, False)
-        self._loop = loop
         self._fd: int | None = fd
         self._waiting: deque[memoryview] = deque()
         self._size = 0
         self._at_end = False
-        self._blocked = False
+        self._room = Room(loop, fd, self._flush)
 
     @property
     def unwritten(self) -> int:
@@ -30,7 +31,7 @@ class StdinPipe:
         if data:
             self._waiting.append(memoryview(data))  # its rest is no copy
             self._size += len(data)
-        if not self._blocked:
+        if not self._room.awaited:
             self._flush()
 
     def _flush(self) -> None:
@@ -39,14 +40,14 @@ class StdinPipe:
             while self._waiting:
                 self._write_one(self._fd)
         except BlockingIOError:
-            self._block()
+            self._room.wait()
             return
         except BrokenPipeError:
             self._at_end = True
         if self._at_end:
             self.close()
         else:
-            self._unblock()
+            self._room.stop()
 
     def _write_one(self, fd: int) -> None:
         data = self._waiting[0]
@@ -56,20 +57,10 @@ class StdinPipe:
         if count < len(data):
             self._waiting.appendleft(data[count:])
 
-    def _block(self) -> None:
-        if not self._blocked and self._fd is not None:
-            self._blocked = True
-            self._loop.add_writer(self._fd, self._flush)
-
-    def _unblock(self) -> None:
-        if self._blocked and self._fd is not None:
-            self._blocked = False
-            self._loop.remove_writer(self._fd)
-
     def close(self) -> None:
         """Close the pipe; what is unwritten is dropped."""
         if self._fd is not None:
-            self._unblock()
+            self._room.stop()
             os.close(self._fd)
             self._fd = None
         self._waiting.clear()

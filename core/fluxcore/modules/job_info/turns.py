@@ -87,11 +87,14 @@ class Turns:
 
     def _enough(self, key: _Key, waiting: _Waiting) -> None:
         """It has waited long enough."""
+        self._remove(key, waiting)
+        waiting.run()
+
+    def _remove(self, key: _Key, waiting: _Waiting) -> None:
         others = self._waiting[key]
         others.remove(waiting)
         if not others:
             del self._waiting[key]
-        waiting.run()
 
     def forget(self, req: Message, jobid: int, then: Callable[[], None]) -> None:
         """Do not call ``then`` any more."""
@@ -100,6 +103,4 @@ class Turns:
             if waiting.then == then:
                 if waiting.timer is not None:
                     waiting.timer.cancel()
-                self._waiting[key].remove(waiting)
-        if not self._waiting.get(key, True):
-            del self._waiting[key]
+                self._remove(key, waiting)
