@@ -12,6 +12,7 @@ import pytest
 from fluxcore.handle.blocking import Flux
 from fluxcore.handle.core import HandleCore
 from fluxcore.handle.service import DEFERRED, Method
+from fluxcore.handle.vigil import FIRST
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, event
 from support.rfc3_server import Server, echo, serving_in_thread
@@ -131,6 +132,18 @@ def test_responses_can_go_to_a_function(flux: Flux) -> None:
 
 
 def test_a_broker_that_goes_away(flux: Flux) -> None:
+    with pytest.raises(ConnectionResetError):
+        flux.rpc("echo.hang-up")
+
+
+def test_staying_awake_for_a_quick_broker_changes_nothing_else(flux: Flux) -> None:
+    assert [flux.rpc("echo.say", {"n": n}).json["n"] for n in range(2 * FIRST)] == [
+        *range(2 * FIRST)
+    ]
+    with pytest.raises(TimeoutError, match=r"echo\.never: no answer in 0\.001s"):
+        flux.rpc("echo.never", timeout=0.001)
+    for n in range(4 * FIRST):
+        assert flux.rpc("echo.say", {"n": n}).json == {"n": n}
     with pytest.raises(ConnectionResetError):
         flux.rpc("echo.hang-up")
 

@@ -1,7 +1,9 @@
 """The handle for commands: blocking, and without asyncio, whose import they must not pay for."""
 
 import errno
+import os
 import select
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from fluxcore.handle.responses import Responses
 from fluxcore.handle.service import EventFunction
 from fluxcore.handle.socket import open_socket
 from fluxcore.handle.uri import local_path
+from fluxcore.handle.vigil import new_vigil
 from fluxcore.wire import constants as c
 from fluxcore.wire import rfc3
 from fluxcore.wire.message import Message, Payload, event, request
@@ -38,6 +41,7 @@ class Flux:
         self._poll = select.poll()  # select itself knows no descriptor above 1023
         self._poll.register(self._sock, select.POLLIN)
         self._reader = rfc3.Reader()
+        self._vigil = new_vigil()
         self._arrived: deque[Message] = deque()
         self.core = HandleCore(self._send)
         self._attrs: dict[str, str] = {}
@@ -132,6 +136,8 @@ class Flux:
     def _send(self, msg: Message) -> None:
         self._creds.stamp(msg)
         self._sock.sendall(rfc3.encode(msg))
+        if self._vigil is not None:
+            self._vigil.said(time.perf_counter())
 
     def process(self, timeout: float | None = None) -> bool:
         """Wait for the socket and handle what has come; False if ``timeout`` seconds passed.
@@ -139,17 +145,31 @@ class Flux:
         :raises ConnectionResetError: the broker has closed the connection
         """
         if not self._arrived:
-            if timeout is not None and not self._poll.poll(max(timeout, 0.0) * 1000):
+            data = self._receive(timeout)
+            if data is None:
                 return False
-            data = self._sock.recv(_CHUNK)
             if not data:
                 raise rpc_error(errno.ECONNRESET)
+            if self._vigil is not None:
+                self._vigil.heard(time.perf_counter())
             for msg in self._reader.feed(data):
                 self._arrived.append(msg)
         # What a function of the caller raises ends this call, and costs no other message.
         while self._arrived:
             self.core.receive(self._arrived.popleft())
         return True
+
+    def _receive(self, timeout: float | None) -> bytes | None:
+        """The next bytes; none at all when the connection is over, None after ``timeout``."""
+        vigil = self._vigil
+        while vigil is not None and vigil.goes_on(time.perf_counter()):
+            try:
+                return self._sock.recv(_CHUNK, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                os.sched_yield()  # the broker may want this processor
+        if timeout is not None and not self._poll.poll(max(timeout, 0.0) * 1000):
+            return None
+        return self._sock.recv(_CHUNK)
 
     def close(self) -> None:
         """End the connection; the broker tells the services that we used (CONTRACTS A7)."""

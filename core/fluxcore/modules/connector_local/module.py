@@ -16,9 +16,9 @@ from fluxcore.handle.service import Method
 from fluxcore.handle.stream import MessageStream
 from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.uri import local_path
+from fluxcore.handle.vigil import Vigil, new_vigil
 from fluxcore.modules.connector_local.access import AccessPolicy, Credentials
 from fluxcore.modules.connector_local.clients import Client, Clients
-from fluxcore.modules.connector_local.vigil import Vigil
 from fluxcore.wire.constants import (
     REQUEST,
     RESPONSE,
@@ -46,7 +46,7 @@ class _Connection(MessageStream):
         self._pid = 0
         #: Done when all has been sent and the socket is closed.
         self.over: asyncio.Future[None] = connector.flux.loop.create_future()
-        self._vigil = Vigil() if connector.vigilant else None
+        self._vigil = new_vigil()
         super().__init__(connector.flux.loop, self._arrived, self._gone)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,11 +79,11 @@ class _Connection(MessageStream):
     def data_received(self, data: bytes) -> None:
         """Handle what the client has sent (called by the loop)."""
         if self._vigil is not None:
-            self._vigil.asked(perf_counter())
+            self._vigil.heard(perf_counter())
         super().data_received(data)
 
     def _flush(self) -> None:
-        if self._vigil is not None and self._out and self._vigil.answered(perf_counter()):
+        if self._vigil is not None and self._out and self._vigil.said(perf_counter()):
             self._loop.call_soon(self._stay_awake, self._vigil)
         super()._flush()
 
@@ -149,8 +149,6 @@ class ConnectorLocal(Module):
         """Listen."""
         self.connections: set[_Connection] = set()
         self.connects = 0
-        #: With one processor the client could not run while we look for what it sends.
-        self.vigilant = len(os.sched_getaffinity(0)) > 1
         self._take_policy(self.conf)
         core = self.flux.core
         self.clients = Clients(core, _BrokerSubscriptions(self))

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcore.modules.connector_local.vigil import FIRST, MOST, WINDOW, Vigil
+from fluxcore.handle.vigil import FIRST, MOST, WINDOW, Vigil
 
 QUICK, SLOW = WINDOW / 2, WINDOW * 2
 
@@ -25,8 +25,8 @@ class Talk:
             self.awake = self.vigil.goes_on(self.now + WINDOW * 1.5)
         was = self.awake
         self.now += after
-        self.vigil.asked(self.now)
-        began = self.vigil.answered(self.now)
+        self.vigil.heard(self.now)
+        began = self.vigil.said(self.now)
         assert not (began and was), "there is one vigil at a time"
         self.awake = was or began
         return was
@@ -77,18 +77,18 @@ def test_an_answer_that_takes_long_is_not_the_clients_fault() -> None:
     vigil = Vigil()
     now = 0.0
     for _ in range(FIRST + 1):
-        vigil.asked(now)
-        begun = vigil.answered(now)
+        vigil.heard(now)
+        begun = vigil.said(now)
         now += QUICK
     assert begun
-    vigil.asked(now)  # it is quick, and we have to think
+    vigil.heard(now)  # it is quick, and we have to think
     assert not vigil.goes_on(now + 1.0)
-    assert vigil.answered(now + 1.0), "at once again"
+    assert vigil.said(now + 1.0), "at once again"
 
 
 def test_what_is_sent_to_one_that_only_listens() -> None:
     vigil = Vigil()
-    assert not any(vigil.answered(n * QUICK) for n in range(1000))
+    assert not any(vigil.said(n * QUICK) for n in range(1000))
 
 
 @given(st.lists(st.booleans(), max_size=60))
