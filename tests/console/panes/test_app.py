@@ -273,3 +273,14 @@ async def test_panes_are_reached_by_tab_too(pilot, see):
 async def test_a_command_without_its_argument_asks_for_it(pilot, until, word):
     await pilot.press("colon", *word, "enter")
     await until(pilot, lambda: getattr(pilot.app.focused, "value", "") == f"{word} ")
+
+
+async def test_a_command_line_asked_for_again_is_not_left_by_a_late_hide(pilot, until):
+    await pilot.press("colon", "x", "enter")
+    await pilot.press("colon", "g")
+    await until(pilot, lambda: getattr(pilot.app.focused, "value", "") == "g")
+    line = pilot.app.focused
+    line.post_message(events.Hide())
+    await pilot.press("e", "t")
+    assert pilot.app.focused is line
+    assert line.value == "get"
