@@ -14,6 +14,7 @@ from fluxtop.data.source import Subject, Watch
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.modals.question import Command, Question
+from fluxtop.widgets.late_hide import LateHide
 from fluxtop.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ M = TypeVar("M")
 _ACTIONS_BY_METHOD: dict[str, Action] = {action.method: action for action in ACTIONS}
 
 
-class Pane(Vertical):
+class Pane(LateHide, Vertical):
     """A pane of the dashboard; ``body`` is what has the focus when the pane has it.
 
     It follows its subjects only while it is on the screen: :meth:`start` and :meth:`stop` are

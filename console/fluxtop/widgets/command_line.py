@@ -2,14 +2,15 @@
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
+from fluxtop.widgets.late_hide import LateHide
 
-class CommandLine(Input):
+
+class CommandLine(LateHide, Input):
     """Hidden until it is asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
@@ -42,11 +43,6 @@ class CommandLine(Input):
         """Give the command to the console."""
         event.stop()
         self._leave(self.value.strip().removeprefix(":").strip())
-
-    def on_hide(self, event: events.Hide) -> None:
-        """Keep the focus if the line is asked for again before it is told that it was hidden."""
-        if self.display:
-            event.prevent_default()
 
     def action_leave(self) -> None:
         """Leave without a command."""

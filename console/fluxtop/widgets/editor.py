@@ -12,8 +12,10 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
+from fluxtop.widgets.late_hide import LateHide
 
-class Editor(TextArea):
+
+class Editor(LateHide, TextArea):
     """A text area that can mark a line, and that escape leaves."""
 
     class Left(Message):

@@ -6,8 +6,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from fluxtop.widgets.late_hide import LateHide
 
-class FilterBar(Input):
+
+class FilterBar(LateHide, Input):
     """Hidden until it is asked for; what is typed filters at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave(True)", show=False)]

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from fluxtop.cells import Role, Span
+from fluxtop.widgets.late_hide import LateHide
 
 #: The roles that are bold beside their colour.
 _BOLD: Final[frozenset[str]] = frozenset({"strong", "bad", "heading"})
@@ -59,7 +60,7 @@ class Painter:
         return style
 
 
-class SpanScroll(ScrollView):
+class SpanScroll(LateHide, ScrollView):
     """A scrolled widget that draws spans line by line.
 
     In Textual a change of the scrolled height lays out the whole screen anew; here, where lines

@@ -284,3 +284,12 @@ async def test_a_command_line_asked_for_again_is_not_left_by_a_late_hide(pilot, 
     await pilot.press("e", "t")
     assert pilot.app.focused is line
     assert line.value == "get"
+
+
+async def test_a_pane_gone_back_to_is_not_left_by_a_late_hide(make_app, source):
+    async with make_app(source).run_test(size=(60, 20)) as pilot:
+        await pilot.press("2", "1", "2")
+        table = pilot.app.focused
+        table.post_message(events.Hide())
+        await pilot.press("j")
+        assert pilot.app.focused is table
