@@ -171,17 +171,21 @@ def _files(program: Program) -> Iterator[str]:
 
 def _starter() -> _Starter:
     """How programs are started on this system."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "posix_spawn_file_actions_addchdir_np"):
-        return _PosixSpawn(libc)
+    if hasattr(ctypes.PyDLL(None), "posix_spawn_file_actions_addchdir_np"):
+        return _PosixSpawn()
     return _by_subprocess
 
 
 class _PosixSpawn:
-    """posix_spawn(3), with the attributes that every program gets."""
+    """posix_spawn(3), with the attributes that every program gets.
 
-    def __init__(self, libc: Any) -> None:
-        self._libc = libc
+    Only the call that takes long is made without the interpreter's lock: to get it back from a
+    busy loop costs more than all of the others.
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.PyDLL(None)
+        self._spawn = ctypes.CDLL(None).posix_spawn
         self._grouped = self._attributes(_SETPGROUP)
         self._ungrouped = self._attributes(0)
 
@@ -207,7 +211,7 @@ class _PosixSpawn:
                 libc.posix_spawn_file_actions_adddup2(actions, ours, theirs)
             libc.posix_spawn_file_actions_addchdir_np(actions, os.fsencode(program.cwd))
             pid = ctypes.c_int()
-            errnum = libc.posix_spawn(
+            errnum = self._spawn(
                 ctypes.byref(pid),
                 os.fsencode(path),
                 actions,

@@ -28,6 +28,8 @@ class WriteBack:
         #: Each with the number of the last blob that it waits for.
         self._flushes: deque[tuple[int, Flushed]] = deque()
         self._failed: list[bytes] = []
+        #: How many of the queue may go; the rest has come since and waits for the next pump.
+        self._due = 0
         self._sending = False
         self.in_flight = 0
         #: True while there is a backing store.
@@ -46,9 +48,10 @@ class WriteBack:
         self._queue.append(digest)
 
     def pump(self) -> None:
-        """Send what waits, and what could not be written before; see :meth:`stored`."""
+        """Send what waits now, and what could not be written before; see :meth:`stored`."""
         self._queue.extend(self._failed)
         self._failed.clear()
+        self._due = len(self._queue)
         self._send()
 
     def _send(self) -> None:
@@ -56,9 +59,10 @@ class WriteBack:
             return  # an answer that came at once
         self._sending = True
         try:
-            while self.active and (room := min(len(self._queue), self._limit - self.in_flight)):
-                self.in_flight += room
-                self._store([self._queue.popleft() for _ in range(room)])
+            while self.active and (count := min(self._due, self._limit - self.in_flight)):
+                self._due -= count
+                self.in_flight += count
+                self._store([self._queue.popleft() for _ in range(count)])
         finally:
             self._sending = False
 

@@ -11,9 +11,8 @@ collection raises that of every blob it can reach and then deletes those left be
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -30,14 +29,17 @@ _SCHEMA: Final = (
 )
 _ADD_EPOCH: Final = "ALTER TABLE objects ADD COLUMN epoch INT DEFAULT 0"
 _LOAD: Final = "SELECT object, size FROM objects WHERE hash = CAST(?1 AS TEXT)"
+#: Stores any number of blobs. For each step SQLite's thread gives Python's lock away and takes it
+#: again, which costs the broker's loop more than the step, so there is only one: all digests are
+#: one value (?1, each of ?2 bytes), all blobs another (?3), and ?4 is a JSON array that says of
+#: each blob where it begins, times 2^32, plus its length.
 _STORE: Final = (
-    "INSERT INTO objects (hash, size, object, epoch) VALUES {}"
+    "INSERT INTO objects (hash, size, object, epoch)"
+    " SELECT CAST(substr(?1, 1 + ?2 * key, ?2) AS TEXT), -1,"
+    " coalesce(substr(?3, 1 + (value >> 32), value & 0xffffffff), x''), ?5"
+    " FROM json_each(?4) WHERE true"
     " ON CONFLICT (hash) DO UPDATE SET epoch = excluded.epoch"
 )
-_STORE_ROW: Final = "(CAST(? AS TEXT), -1, ?, ?)"
-#: So many blobs are stored by one statement. For each statement SQLite's thread gives Python's
-#: lock away and takes it again, which costs the broker's loop more than the statement.
-_STORE_SIZES: Final = (64, 16, 4, 1)
 _EXISTS: Final = "SELECT EXISTS (SELECT 1 FROM objects WHERE hash = CAST(?1 AS TEXT))"
 _CHECKPOINTS: Final = "SELECT id, value FROM checkpt_v2 ORDER BY id DESC"
 _ADD_CHECKPOINT: Final = "INSERT INTO checkpt_v2 (value) VALUES (?1)"
@@ -49,10 +51,6 @@ _MARK: Final = "UPDATE objects SET epoch = MAX(epoch, ?1) WHERE hash = CAST(?2 A
 _SWEEPABLE: Final = (
     "SELECT rowid FROM objects WHERE epoch < ?1 AND rowid > ?2 AND rowid <= ?3"
     " ORDER BY rowid LIMIT ?4"
-)
-
-_STORES: Final = tuple(
-    (size, _STORE.format(", ".join([_STORE_ROW] * size))) for size in _STORE_SIZES
 )
 
 #: What SQLite's primary result codes are as errnos; another one is EINVAL.
@@ -157,19 +155,20 @@ class Database:
             raise rpc_error(errno.EINVAL)
         return blob if size == -1 else decompress(blob, size)
 
-    def store(self, blobs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep blobs, each a digest and the blob itself.
+    def store(self, digests: Sequence[bytes], blobs: Sequence[bytes]) -> None:
+        """Keep ``blobs``; each has its place in ``digests``, which are all of one size.
 
         One that is there already is in use again: it gets today's epoch.
         """
-        rows = [(digest, blob, self.epoch) for digest, blob in blobs]
-        done = 0
+        places, at = [], 0
+        for blob in blobs:
+            places.append(at << 32 | len(blob))
+            at += len(blob)
+        size = len(digests[0]) if digests else 0
+        listed = orjson.dumps(places).decode()
+        values = (b"".join(digests), size, b"".join(blobs), listed, self.epoch)
         with sqlite_errors():
-            for size, statement in _STORES:
-                while len(rows) - done >= size:
-                    values = chain.from_iterable(rows[done : done + size])
-                    self._db.execute(statement, tuple(values))
-                    done += size
+            self._db.execute(_STORE, values)
 
     def exists(self, digest: bytes) -> bool:
         """True if there is a blob of ``digest``."""

@@ -158,7 +158,7 @@ class ContentSqlite(Module):
         start = time.perf_counter()
         digests = [self._hash.digest(blob) for blob in blobs]
         self._write()
-        self._db.store(zip(digests, blobs, strict=True))
+        self._db.store(digests, blobs)
         if blobs:
             each = 1e3 * (time.perf_counter() - start) / len(blobs)
             self._store_time.push(each, len(blobs))
