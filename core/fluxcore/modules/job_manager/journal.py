@@ -55,13 +55,9 @@ class Journal(Service):
         if entry is None:
             return
         for req in self._listeners:
-            wanted = _wanted(req, entry["events"])
-            if wanted:
-                names = {event["name"] for event in wanted}
-                with_them = {
-                    key: value for key, value in entry.items() if _GOES_WITH.get(key, "") in names
-                }
-                self._flux.respond(req, {"id": entry["id"], "events": wanted, **with_them})
+            told = _part(req, entry)
+            if told is not None:
+                self._flux.respond(req, told)
 
     @method("job-manager.events-journal")
     def listen(self, req: Message) -> Reply:
@@ -105,6 +101,18 @@ class Journal(Service):
     def stats(self) -> dict[str, Any]:
         """Its part of job-manager.stats-get."""
         return {"listeners": len(self._listeners), "events": self.count}
+
+
+def _part(req: Message, entry: dict[str, Any]) -> dict[str, Any] | None:
+    """What a listener wants of ``entry``; None if that is nothing."""
+    events = _wanted(req, entry["events"])
+    if events is entry["events"]:
+        return entry
+    names = {event["name"] for event in events}
+    with_them = {
+        key: entry[key] for key, name in _GOES_WITH.items() if key in entry and name in names
+    }
+    return {"id": entry["id"], "events": events, **with_them} if events else None
 
 
 def _wanted(req: Message, events: list[EventObject]) -> list[EventObject]:
