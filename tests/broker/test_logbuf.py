@@ -103,6 +103,6 @@ def test_lines_as_people_and_systemd_read_them() -> None:
 
 
 def test_a_timestamp_that_is_none_is_left_alone() -> None:
-    for stamp in ("-", "2026-13-01T00:00:00Z", "2026-xx-01T0", "yesterday"):
+    for stamp in ("-", "2026-13-01T00:00:00Z", "2026-xx-01T0", "2026-²-01T0", "yesterday"):
         entry = parse_line(f"<24>1 {stamp} 0 a 1 - - x".encode())
         assert stderr_line(entry).startswith(stamp)

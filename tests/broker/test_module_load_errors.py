@@ -42,6 +42,13 @@ async def test_a_file_with_a_fault(flux: Flux, write_module: WriteModule, placem
     assert "echo" not in await listed(flux)
 
 
+async def test_a_program_whose_name_no_system_takes(flux: Flux) -> None:
+    for _ in range(2):  # nothing is left of the first
+        payload = {"path": "/x/a\0b", "name": "nul", "loader": "l", "args": []}
+        assert (await refused(flux.rpc("module.load", payload)))[0] == errno.EINVAL
+    assert "nul" not in await listed(flux)
+
+
 async def test_a_file_must_hold_one_module_class(flux: Flux, tmp_path: Path) -> None:
     path = tmp_path / "echo.py"
     head = "from fluxcore.handle.module import Module\n"

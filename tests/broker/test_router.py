@@ -162,7 +162,9 @@ def test_a_response(routes: tuple[str, ...] | None, goes: str) -> None:
 
 
 def test_a_response_to_nobody_is_dropped() -> None:
-    Rig(0, 1).router.response(response(request("a.b").pushed("gone")))
+    rig = Rig(0, 1)
+    rig.router.response(response(request("a.b").pushed("gone")))
+    assert rig.own.got == rig.client.got == rig.kvs.got == []
 
 
 # -- services -------------------------------------------------------------------------------

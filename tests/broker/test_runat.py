@@ -111,6 +111,7 @@ async def test_output_held_open_by_what_a_command_left_running(tmp_path: Path) -
     [
         (["/nonexist/x"], 127, "No such file or directory"),
         (["/etc/passwd"], 126, "Permission denied"),
+        (["a\0b"], 126, "embedded null byte"),
     ],
 )
 async def test_a_command_that_cannot_be_started(argv: list[str], code: int, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -88,6 +89,28 @@ def test_one_that_raises_holds_nothing_up() -> None:
     peer.stop()
     assert peer.got == [n for n in range(10) if n != 3]
     assert faults == ["three"]
+
+
+def test_a_flood_does_not_keep_the_loop_from_all_else() -> None:
+    loop = asyncio.new_event_loop()
+    turns: list[int] = []
+    got: list[Message] = []
+    queue = CrossThreadQueue(loop, got.append)
+    for n in range(1000):
+        queue.put(request("a", matchtag=n))
+
+    def turn() -> None:
+        turns.append(len(got))
+        if len(got) == 1000:
+            loop.stop()
+        else:
+            loop.call_soon(turn)
+
+    loop.call_soon(turn)
+    loop.run_forever()
+    loop.close()
+    assert [msg.aux2 for msg in got] == list(range(1000))
+    assert max(b - a for a, b in pairwise(turns)) < 500
 
 
 def test_what_is_sent_to_a_side_that_has_ended_is_dropped() -> None:

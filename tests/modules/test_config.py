@@ -108,3 +108,20 @@ async def test_what_the_connector_does_not_take_is_no_ones(local_instance: MakeL
         assert await config(flux) == {}
         async with await inst.connect(1) as follower:
             assert (await follower.rpc("config.get", nodeid=1)).json == {}
+
+
+async def test_one_that_is_refused_takes_back_only_its_own(
+    local_instance: MakeLocal, tmp_path: Path
+) -> None:
+    path = tmp_path / "picky.py"
+    path.write_text(PICKY)
+    async with local_instance(1, setattrs=NO_RC) as inst, await inst.connect() as flux:
+        await flux.rpc("module.load", {"path": str(path), "args": []})
+        good = flux.rpc("config.load", {"first": 1})
+        bad = flux.rpc("config.load", {"picky": "no"})
+        await good
+        assert (await refused(bad))[0] == errno.EDOM
+        assert await config(flux) == {"first": 1}
+        taken = (await flux.rpc("picky.taken")).json["taken"]
+        assert taken == [{"first": 1}, {"picky": "no"}, {"first": 1}]
+        await flux.rpc("module.remove", {"name": "picky"})

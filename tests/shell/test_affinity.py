@@ -35,7 +35,7 @@ def test_tasks_may_be_told_their_processors() -> None:
     assert bind("map:0x6", ids("0"), 1, HAVE) == [frozenset([1, 2])]
 
 
-@pytest.mark.parametrize("text", ["", "x", "0x", ";"])
+@pytest.mark.parametrize("text", ["", "x", "0x", ";", "0-2147483647", "8192"])
 def test_a_list_must_have_processors(text: str) -> None:
     with pytest.raises(ShellError) as caught:
         bind(f"map:{text}", ids("0"), 1, HAVE)

@@ -98,3 +98,11 @@ def test_every_task_is_on_one_node_and_none_is_overfull_before_all_are(
         -(-len(node.tasks) // (have // need)) for node, have in zip(where.nodes, cores, strict=True)
     ]
     assert max(rounds) - min(rounds) <= 1
+
+
+def test_very_many_tasks() -> None:
+    where = lay_out(make_jobspec(tasks=100_001), make_r([0, 1], [3, 1]))
+    assert [len(node.tasks) for node in where.nodes] == [75_001, 25_000]
+    for ranks in ([0], [0, 1]):
+        with pytest.raises(ShellError, match="at most 65536 fit on a node"):
+            lay_out(make_jobspec(tasks=1 << 30), make_r(ranks, [4] * len(ranks)))

@@ -25,6 +25,12 @@ async def test_a_command_runs(jobs: Jobs) -> None:
     ]
 
 
+async def test_what_a_task_has_told_pmi_before_its_end_is_heard(jobs: Jobs) -> None:
+    for _ in range(3):
+        job = await jobs.run("bash", "-c", "echo cmd=abort exitcode=42 error_msg=boom >&$PMI_FD")
+        assert job.of("abort") == [{"message": "PMI_Abort: boom"}]
+
+
 async def test_tasks_have_their_own_environment(jobs: Jobs) -> None:
     show = 'echo "$FLUX_TASK_RANK $FLUX_TASK_LOCAL_ID $FLUX_JOB_SIZE $PMI_RANK $PMI_SIZE $A"'
     job = await jobs.run("sh", "-c", show, tasks=3, environment={"A": "b c"})

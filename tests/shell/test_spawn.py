@@ -153,3 +153,42 @@ async def test_many_programs_are_started_in_order(spawner: Spawner) -> None:
     runs = [start(spawner, "sh", "-c", f"exit {code}") for code in range(20)]
     results = await asyncio.gather(*runs)
     assert [os.waitstatus_to_exitcode(status) for status, _ in results] == list(range(20))
+
+
+async def test_a_listener_that_fails_costs_no_other_start(spawner: Spawner) -> None:
+    loop, faults = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _loop, context: faults.append(str(context["exception"])))
+    pids: list[int] = []
+    done = loop.create_future()
+
+    def fail(pid: int | OSError) -> None:
+        pids.append(int(pid))  # type: ignore[arg-type]
+        raise RuntimeError("a fault")
+
+    def told(pid: int | OSError) -> None:
+        pids.append(int(pid))  # type: ignore[arg-type]
+        if len(pids) == 3:
+            done.set_result(None)
+
+    program = Program(["/bin/true"], {}, "/", [])
+    for started in (fail, told):
+        spawner.start(program, started)
+    while len(spawner._started) < 2:  # both before the loop comes to them
+        os.sched_yield()
+    spawner.start(program, told)
+    await asyncio.wait_for(done, 10)
+    assert faults == ["a fault"]
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+
+async def test_what_is_no_program_costs_no_other_start(spawner: Spawner) -> None:
+    loop = asyncio.get_running_loop()
+    results: list[asyncio.Future[int | OSError]] = [loop.create_future() for _ in range(2)]
+    spawner.start(Program(["/bin/true"], {}, 5, []), results[0].set_result)  # type: ignore[arg-type]
+    spawner.start(Program(["/bin/true"], {}, "/", []), results[1].set_result)
+    error, pid = [await asyncio.wait_for(result, 10) for result in results]
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EIO
+    assert isinstance(pid, int)
+    os.waitpid(pid, 0)

@@ -65,7 +65,7 @@ class Deadlines:
         self._timers.clear()
 
     def _arm(self, name: str, act: Callable[[], object]) -> None:
-        text = self._attrs.get(name) or DEFAULTS[name]
+        text = self._setting(name)
         if text != "none":
             self._timers[name] = self._flux.loop.call_later(parse_fsd(text), act)
 
@@ -91,12 +91,17 @@ class Deadlines:
         self._flux.task(self._say_what_hangs(), "module.list")
 
     async def _say_what_hangs(self) -> None:
-        listed = (await self._flux.rpc("module.list", nodeid=self._rank)).json["mods"]
-        names = " ".join(entry["name"] for entry in listed)
-        waited = parse_fsd(self._attrs["broker.unload-builtins-timeout"])
-        text = f"unloading built-in broker module timed out after {waited:.1f}s: {names}"
-        self._flux.log(LOG_ERR, text)
-        self._post("builtins-unload-fail")
+        try:
+            listed = (await self._flux.rpc("module.list", nodeid=self._rank)).json["mods"]
+            names = " ".join(entry["name"] for entry in listed)
+            waited = parse_fsd(self._setting("broker.unload-builtins-timeout"))
+            text = f"unloading built-in broker module timed out after {waited:.1f}s: {names}"
+            self._flux.log(LOG_ERR, text)
+        finally:
+            self._post("builtins-unload-fail")
+
+    def _setting(self, name: str) -> str:
+        return self._attrs.get(name) or DEFAULTS[name]
 
 
 def _online(health: Mapping[str, Any]) -> IdSet:

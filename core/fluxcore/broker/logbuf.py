@@ -129,6 +129,10 @@ def _long_time(timestamp: str) -> str:
     """``Nov 22 07:31:21.140613 UTC 2026`` for a log line's timestamp, which else is left alone."""
     date, _, clock = timestamp.rstrip("Z").partition("T")
     parts = date.split("-")
-    if len(parts) != 3 or not parts[1].isdigit() or not 1 <= int(parts[1]) <= 12:
+    if (
+        len(parts) != 3
+        or not (parts[1].isascii() and parts[1].isdigit())
+        or not 1 <= int(parts[1]) <= 12
+    ):
         return timestamp
     return f"{_MONTHS[int(parts[1]) - 1]} {parts[2]} {clock} UTC {parts[0]}"

@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 import orjson  # noqa: F401 - who has a loop stays, and reads payloads the quick way (wire/jsontext)
@@ -139,8 +138,14 @@ class Flux:
         Those that guests publish too: look at the event's rolemask where that matters.
         """
         self.core.add_event_handler(prefix, function)
-        if self._subscriptions.add(prefix):
+        if not self._subscriptions.add(prefix):
+            return
+        try:
             await self.rpc("event.subscribe", {"topic": prefix})
+        except BaseException:
+            self._subscriptions.remove(prefix)
+            self.core.remove_event_handler(prefix, function)
+            raise
 
     async def unsubscribe(self, prefix: str, function: EventFunction) -> None:
         """Call ``function`` no more."""
@@ -238,11 +243,10 @@ class Flux:
 
     async def close(self) -> None:
         """End the handle: its tasks are cancelled, its pending requests fail."""
-        for task in list(self._tasks):
-            task.cancel()
-        for task in list(self._tasks):
-            with suppress(asyncio.CancelledError):
-                await task
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
         self.connected = False
         self.core.fail_pending(errno.ECONNRESET)
         for function in self._closers:

@@ -141,10 +141,6 @@ class HandleCore:
             raise ValueError(f"{topic} is served already")
         self._methods[topic] = method
 
-    def remove_method(self, topic: str) -> None:
-        """Serve ``topic`` no more."""
-        del self._methods[topic]
-
     def set_fallback(self, method: Method) -> None:
         """Serve every topic that has no method of its own."""
         self._fallback = method
@@ -152,10 +148,6 @@ class HandleCore:
     def set_forwarder(self, function: Callable[[Message], None]) -> None:
         """Give responses that still have a route to ``function``: they are a client's."""
         self._forward = function
-
-    def serves(self, topic: str) -> bool:
-        """True if ``topic`` has a method."""
-        return topic in self._methods
 
     def add_event_handler(
         self, prefix: str, function: EventFunction, rolemask: int = c.ROLE_ALL

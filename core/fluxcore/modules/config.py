@@ -40,6 +40,7 @@ class ConfigModule(Module):
         self._keep = keep
         self._current = current
         self._watchers = RequestList(flux)
+        self._changing = asyncio.Lock()
 
     @method("config.get", role=ROLE_USER)
     def get(self, req: Message) -> Reply:
@@ -111,6 +112,10 @@ class ConfigModule(Module):
 
     async def _change(self, conf: dict[str, Any]) -> None:
         """Let every module take ``conf``; if one refuses it, none keeps it, and it says why."""
+        async with self._changing:  # so that one that is refused takes back only its own
+            await self._change_all(conf)
+
+    async def _change_all(self, conf: dict[str, Any]) -> None:
         before = self._current()
         if conf == before:
             return

@@ -5,11 +5,15 @@ resource module counts them.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from fluxcore.resource.idset import IdSet
 from fluxcore.shell.errors import ShellError, init_error
 
 Cpus = frozenset[int]
+
+#: Processors that Linux can be built for.
+_MOST: Final = 8192
 
 
 def bind(option: str, ids: IdSet, ntasks: int, have: Sequence[Cpus]) -> list[Cpus | None]:
@@ -60,7 +64,7 @@ def _cpus(text: str) -> Cpus:
             cpus = IdSet.decode(text)
     except ValueError:
         raise _invalid(text) from None
-    if not cpus:
+    if not cpus or cpus.last >= _MOST:
         raise _invalid(text)
     return frozenset(cpus)
 

@@ -1,6 +1,7 @@
 """A child process on the loop: started without forking the broker's memory, reaped by pidfd."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -42,17 +43,20 @@ class Child:
         self.status: int | None = None
         # Popen starts the child by vfork and exec: nothing of a large broker is copied, and an
         # exec that fails is raised here.
-        self.popen = subprocess.Popen(
-            argv,
-            env=env,
-            cwd=cwd,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=pass_fds,
-            process_group=0 if own_group else None,
-            restore_signals=True,
-        )
+        try:
+            self.popen = subprocess.Popen(
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=pass_fds,
+                process_group=0 if own_group else None,
+                restore_signals=True,
+            )
+        except ValueError as exc:  # a NUL
+            raise OSError(errno.EINVAL, str(exc)) from None
         self.pid = self.popen.pid
         watch_exit(loop, self.pid, self._exited)
 

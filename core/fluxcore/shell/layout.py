@@ -7,7 +7,7 @@ be told.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fluxcore.job.jobspec import Jobspec
 from fluxcore.job.jobspec_counts import Counts, total
@@ -16,6 +16,9 @@ from fluxcore.resource.hostlist import Hostlist
 from fluxcore.resource.idset import IdSet
 from fluxcore.resource.rset import ResourceSet
 from fluxcore.shell.errors import ShellError
+
+#: More tasks than this have no room on a node: each has its pipes, and there are process ids.
+_MOST: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def layout(
     :raises ShellError: the tasks cannot be mapped
     """
     counts = total(jobspec)
+    if counts.ntasks > _MOST * len(rset.nodes):
+        raise ShellError(f"cannot run {counts.ntasks} tasks: at most {_MOST} fit on a node")
     cores = [node.cores.bit_count() for node in rset.nodes.values()]
     if len(cores) == 1 and scheme is None and not _per_resource(jobspec):
         taskmap = Taskmap.block([counts.ntasks])
@@ -116,9 +121,11 @@ def _distribute(jobspec: Jobspec, counts: Counts, cores: Sequence[int]) -> list[
 
 def _deal(ntasks: int, need: int, cores: Sequence[int]) -> list[int]:
     """``ntasks`` tasks of ``need`` cores each, one to each node in turn that has room."""
-    given = [0] * len(cores)
+    room = [have // need for have in cores]
+    rounds, ntasks = divmod(ntasks, sum(room))
+    given = [rounds * fit for fit in room]
     order = sorted(range(len(cores)), key=lambda node: -cores[node])
-    while ntasks:
+    if ntasks:
         free = list(cores)
         turn = order
         while turn and ntasks:

@@ -133,6 +133,9 @@ class ShellRunner:
             self._begin(where, node, place, result)
         except ShellError as exc:
             self._refuse(node.index, exc)
+        except Exception as exc:
+            self._refuse(node.index, ShellError(f"internal error: {exc!r}"))
+            raise  # to where faults are logged
 
     def _begin(self, where: Layout, node: Node, place: Place, files: OpenFiles) -> None:
         self._files, self._inputs = files.outputs, files.inputs

@@ -96,14 +96,20 @@ class Spawner:
                 result = exc
             except ValueError as exc:  # a NUL, or what has no form in the file system's encoding
                 result = OSError(errno.EINVAL, str(exc))
+            except Exception as exc:  # noqa: BLE001 - told, and the thread goes on for others
+                result = OSError(errno.EIO, f"cannot start a program: {exc!r}")
             self._started.append((started, result))
             if len(self._started) == 1:  # else the loop has been told and not come to it yet
                 self._loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
-        while self._started:
-            started, result = self._started.popleft()
-            started(result)
+        try:
+            while self._started:
+                started, result = self._started.popleft()
+                started(result)
+        finally:
+            if self._started:  # one of them has raised; the others are still to be told
+                self._loop.call_soon(self._tell)
 
 
 def _keep_descriptors() -> None:

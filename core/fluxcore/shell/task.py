@@ -112,6 +112,7 @@ class TaskIO:
             self._stdin.close()
         for stream in list(self._outputs):
             self._read_last(stream)
+        self._read_last_pmi()
         self._listener.exited(self.index, status)
         if self._outputs:
             self.watch()  # another process has them open
@@ -223,17 +224,26 @@ class TaskIO:
 
     # -- PMI -------------------------------------------------------------------------------
 
-    def _read_pmi(self) -> None:
-        assert self._pmi is not None
+    def _read_pmi(self) -> bool:
+        """Read once; False if nothing was there."""
+        if self._pmi is None:
+            return False
         try:
             data = os.read(self._pmi, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         except ConnectionError:
             data = b""
         if not data:
             self._close_pmi()
         self._listener.pmi_data(self.index, data)
+        return True
+
+    def _read_last_pmi(self) -> None:
+        """Read what a task has said last: that it aborts, perhaps."""
+        for _ in range(_LAST_READS):
+            if not self._read_pmi():
+                return
 
     def answer_pmi(self, data: bytes) -> None:
         """Send ``data`` to the task's PMI client.

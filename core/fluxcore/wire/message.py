@@ -208,9 +208,10 @@ class Message:
     def __repr__(self) -> str:
         kind = c.TYPE_NAMES.get(self.type, str(self.type))
         aux = {c.REQUEST: "node", c.RESPONSE: "errnum", c.EVENT: "seq"}.get(self.type, "ctl")
+        payload = self._object if self._data is _UNSET else self._data
         return (
             f"<{kind} {self.topic} flags={self.flags:#x} uid={self.userid} role={self.rolemask}"
-            f" tag={self.aux2} routes={self.routes} {aux}={self.aux1} {self.data!r}>"
+            f" tag={self.aux2} routes={self.routes} {aux}={self.aux1} {payload!r}>"
         )
 
 

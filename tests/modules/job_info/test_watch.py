@@ -8,6 +8,8 @@ import pytest
 
 from fluxcore.kvs import ops
 from fluxcore.modules.job_info.kvs_events import is_clean, lines
+from fluxcore.wire import constants as c
+from fluxcore.wire.message import request
 from support.job_store import GUEST, JOBID, JobStore
 from support.refused import refused
 from support.wired import OWNER
@@ -169,6 +171,23 @@ async def test_requests_are_checked(store: StartStore) -> None:
     text = "eventlog-watch request rejected with invalid flag"
     assert await Watch(it, "eventlog", 4).failure() == (errno.EPROTO, text)
     assert (await refused(it.flux.rpc(topic, {"id": "x"})))[0] == errno.EPROTO
+
+
+async def test_a_matchtag_names_one_watch(store: StartStore, settled: Settle) -> None:
+    it = await store()
+    await it.submitted()
+    watch = Watch(it, "eventlog")
+    await settled()
+    again = request(
+        "job-info.eventlog-watch",
+        {"id": JOBID, "path": "eventlog", "flags": 0},
+        flags=c.STREAMING,
+        matchtag=watch.stream.tag,
+    )
+    watch.client.flux.core.send(again)
+    assert await watch.failure() == (errno.EINVAL, "Invalid argument")
+    await settled()
+    assert (await it.flux.rpc("kvs-watch.stats-get")).json["watchers"] == 1
 
 
 async def test_a_log_that_is_overwritten(store: StartStore, settled: Settle) -> None:

@@ -1,6 +1,5 @@
 """The table of jobs: the journal read, and by chance."""
 
-import time
 from typing import Any
 
 import pytest
@@ -107,19 +106,6 @@ def test_entries_may_be_malformed(entry: object) -> None:
 def test_an_event_of_a_job_that_is_not_known() -> None:
     with pytest.raises(ValueError, match="event start: job 5 not in hash"):
         table_of().take(5, [event_of("start", 1.0)], None, None)
-
-
-@pytest.mark.slow
-def test_an_event_costs_little_among_very_many_jobs() -> None:
-    table = table_of()
-    for jobid in range(20_000):
-        for name in ("submit", "validate", "depend", "priority"):
-            table.take(jobid, [event_of(name, float(jobid))], None, None)
-    start = time.perf_counter()
-    for jobid in range(1000):
-        table.take(jobid * 20, [event_of("priority", 5.0, priority=jobid % 32)], None, None)
-    assert time.perf_counter() - start < 2
-    table.validate_state()
 
 
 class TableMachine(RuleBasedStateMachine):

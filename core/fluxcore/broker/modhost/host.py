@@ -178,8 +178,12 @@ class ModuleHost:
             link.start(welcome)
         except OSError as exc:
             link.exit = ModuleExit(exc.errno or errno.EINVAL, exc.strerror)
-            link.over.set_result(None)
-            self._exited(loaded)
+        except RuntimeError as exc:  # no more threads
+            link.exit = ModuleExit(errno.EAGAIN, str(exc))
+        else:
+            return loaded
+        link.over.set_result(None)
+        self._exited(loaded)
         return loaded
 
     # -- removing --------------------------------------------------------------------------

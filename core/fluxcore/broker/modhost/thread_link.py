@@ -10,6 +10,7 @@ import errno
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from fluxcore.broker.modhost.link import Gate, ModuleExit, ModuleLink, Welcome
 from fluxcore.broker.router import Router
@@ -17,6 +18,10 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.loop import new_event_loop
 from fluxcore.handle.runner import ModuleFactory, ModuleRunner
 from fluxcore.wire.message import Message
+
+#: So many messages are handed over in a loop turn, so that a thread that sends without a pause
+#: does not keep the loop from all else.
+_BATCH: Final = 256
 
 
 class CrossThreadQueue:
@@ -51,10 +56,12 @@ class CrossThreadQueue:
         self._woken = False
         waiting = self._waiting
         try:
-            while waiting:
+            for _ in range(_BATCH):
+                if not waiting:
+                    return
                 self._take(waiting.popleft())
         finally:
-            if waiting:  # one of them has raised; the others are still to come
+            if waiting:  # they are many, or one of them has raised
                 self._wake()
 
 

@@ -12,7 +12,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import orjson
@@ -134,7 +134,7 @@ class Database:
             with sqlite_errors():
                 self._db.execute("COMMIT")
         except OSError:
-            if self._db.in_transaction:
+            with suppress(sqlite3.Error):  # a failure may have rolled it back already
                 self._db.execute("ROLLBACK")
             raise
 

@@ -181,7 +181,8 @@ class Guest:
     def _committed(self, taken: dict[int, int], answer: Message) -> None:
         self._busy = False
         if answer.errnum:
-            self._rootref = ""
+            if answer.errnum == errno.ENOTSUP:
+                self._rootref = ""  # somebody has removed it; else what was there before is there
             self._complain(f"commit to {self.name}", _error(answer))
         else:
             self._rootref = answer.json["rootref"]
@@ -237,7 +238,7 @@ class Guest:
             self.flush()
 
     def _keep(self, tree: Treeobj | None) -> None:
-        if tree is None:  # somebody has removed it
+        if tree is None:
             self._kept()
         else:
             self._put_primary(ops.put_treeobj(self._key, tree), self._kept)

@@ -53,6 +53,8 @@ class JobInfoService(Module):
         if not req.streaming:
             text = "eventlog-watch request rejected without streaming RPC flag"
             raise rpc_error(errno.EPROTO, text)
+        if _key(req) in self._watches:
+            raise rpc_error(errno.EINVAL)  # as kvs-watch: two could not be told apart
         done = partial(self._watched, req)
         watch: LogWatch | GuestWatch
         if path.startswith(_GUEST):

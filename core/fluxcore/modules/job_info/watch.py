@@ -53,7 +53,7 @@ _JUST: Final = 1.0
 #: Seconds in which a client that follows a job asks for the logs of its guest.
 _YOUNG: Final = 0.2
 
-State = Literal["checking", "waiting", "live", "kept", "over"]
+State = Literal["checking", "waiting", "live", "kept"]
 
 #: The way of a guest's log.
 _NEXT: Final[Mapping[tuple[State, str], State]] = {
