@@ -1,9 +1,11 @@
 """Shells with real tasks: input and output through pipes and files."""
 
+import asyncio
 import signal
 
 import pytest
 
+from fluxcore.shell import affinity
 from fluxcore.shell import runner as runner_module
 from fluxcore.shell.shell import WINDOW
 from support.shell_jobs import READY, Jobs
@@ -76,3 +78,22 @@ async def test_a_task_that_was_watched_before_its_end_is_read_to_its_end(
     monkeypatch.setattr(runner_module, "_WATCH_DELAY", 0.0)
     job = await jobs.run("sh", "-c", "for i in 1 2 3 4 5; do echo $i; done", tasks=2)
     assert job.text(rank=0) == job.text(rank=1) == "1\n2\n3\n4\n5\n"
+
+
+async def test_a_fault_of_ours_after_the_files_are_open_ends_the_job(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_args: object) -> None:
+        raise RuntimeError("a fault")
+
+    faults: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: faults.append(str(context["exception"]))
+    )
+    monkeypatch.setattr(affinity, "bind", fault)
+    job = await jobs.run("true", output={"stdout": {"path": "out"}})
+    assert await job.status() == 1 << 8
+    assert [what["message"] for what in job.of("fatal")] == [
+        "internal error: RuntimeError('a fault')"
+    ]
+    assert faults == ["a fault"]
