@@ -11,7 +11,6 @@ import pytest
 
 from fluxcore.job.jobid import f58plain
 from fluxcore.shell.shell import WINDOW
-from fluxcore.wire import constants as c
 from support.fake_job_manager import FakeJobManager
 from support.jobspecs import make_jobspec, make_r
 from support.leaks import descriptors
@@ -328,45 +327,6 @@ async def test_another_users_job_cannot_run(manager: StartExec) -> None:
     assert await job.over() is None
     assert job.exceptions == [("exec", 0, "failed to initialize implementation: Invalid argument")]
     assert "unable run multiuser job with no IMP configured!" in jm.wired.logged()
-
-
-async def test_stdin(manager: StartExec) -> None:
-    jm = await manager()
-    job = await jm.start(make_jobspec("cat", tasks=2))
-    service = await jm.shell_service(job)
-    await jm.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "1", "data": "one\n"})
-    await jm.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "1", "eof": True})
-    with pytest.raises(BrokenPipeError):
-        await jm.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "1", "data": "x"})
-    last = {"stream": "stdin", "rank": "0", "data": "AAE=", "encoding": "base64", "eof": True}
-    await jm.flux.rpc(f"{service}.stdin", last)
-    assert await job.over() == 0
-    assert await jm.data(job) == {"0": b"\x00\x01", "1": b"one\n"}
-    given = [event["context"] for event in await jm.events(job, "input")][1:]
-    assert given == [
-        {"stream": "stdin", "rank": "1", "data": "one\n"},
-        {"stream": "stdin", "rank": "1", "eof": True},
-        last,
-    ]
-    with pytest.raises(OSError, match="No service matching"):
-        await jm.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "all", "eof": True})
-
-
-async def test_stdin_is_only_for_the_owner(manager: StartExec) -> None:
-    jm = await manager()
-    job = await jm.start(make_jobspec("cat"))
-    service = await jm.shell_service(job)
-    guest = jm.wired.client(0, 12345, c.ROLE_USER)
-    with pytest.raises(PermissionError):
-        await guest.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "all", "data": "x"})
-    await guest.gone()
-    with pytest.raises(OSError, match="Unknown service method"):
-        await jm.flux.rpc(f"{service}.other", {})
-    for bad in ({}, {"stream": "stdin", "rank": "zzz"}, {"stream": "stdin", "rank": "0"}):
-        with pytest.raises(OSError, match="rotocol"):
-            await jm.flux.rpc(f"{service}.stdin", bad)
-    await jm.flux.rpc(f"{service}.stdin", {"stream": "stdin", "rank": "all", "eof": True})
-    assert await job.over() == 0
 
 
 async def test_too_much_stdin_ends_the_job(manager: StartExec) -> None:

@@ -8,8 +8,9 @@ at the service that the event shell.init names.
 import asyncio
 import errno
 import signal
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -31,19 +32,35 @@ from fluxcore.wire.payload import need_dict, need_int, need_list, need_str
 _EVENTS: Final = "shell-"
 #: Seconds that killed tasks may take to go.
 _STOP_TIMEOUT: Final = 10.0
+#: Seconds for which input for a shell that has finished is taken, and leads nowhere. Who follows a
+#: short job learns where to send input when all is over, and that must not fail.
+_LINGER: Final = 5.0
 #: What a data event of input may hold (RFC 24).
 _INPUT_KEYS: Final = ("stream", "rank", "encoding", "data", "eof")
 
 
 @dataclass(slots=True)
+class _Input:
+    """Where the input of a job is sent.
+
+    ``open`` are the tasks whose stdin is not at its end; None if their input comes from a file.
+    ``runner`` is None once the shell has finished.
+    """
+
+    service: str
+    userid: int
+    open: IdSet | None
+    runner: ShellRunner | None
+
+
+@dataclass(slots=True)
 class _Running:
-    """One shell here. ``service`` is only the leader's; ``open`` are the tasks it has stdin for."""
+    """One shell here. ``input`` is only the leader's."""
 
     runner: ShellRunner
     req: Message
     userid: int
-    service: str | None = None
-    open: IdSet = field(default_factory=IdSet)
+    input: _Input | None = None
 
 
 class ShellService(Service):
@@ -53,7 +70,10 @@ class ShellService(Service):
         self._flux = flux
         self._host = host
         self._shells: dict[int, _Running] = {}
-        self._by_service: dict[str, _Running] = {}
+        self._inputs: dict[str, _Input] = {}
+        #: Of shells that have finished, and when they are to be forgotten.
+        self._lingering: deque[tuple[float, _Input]] = deque()
+        self._forgetting: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
         flux.core.set_fallback(Method(self._fallback, c.ROLE_USER))
 
@@ -91,7 +111,8 @@ class ShellService(Service):
 
     def _over(self, jobid: int, running: _Running) -> None:
         del self._shells[jobid]
-        self._withdraw_service(running)
+        if running.input is not None:
+            self._linger(running.input)
         stopping = self._empty is not None
         self._flux.respond_error(running.req, errno.EHOSTUNREACH if stopping else errno.ENODATA)
         if self._empty is not None and not self._shells:
@@ -133,6 +154,8 @@ class ShellService(Service):
             except TimeoutError:
                 left = ",".join(map(f58, self._shells))
                 self._flux.log(LOG_ERR, f"tasks cannot be killed, and are left: {left}")
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         self._host.spawner.close()
         await self._host.sweeper.finish()
 
@@ -140,46 +163,63 @@ class ShellService(Service):
 
     def _offer_service(self, jobid: int, running: _Running, what: Mapping[str, Any]) -> None:
         """Offer the leader's service, before anybody can read that it is there."""
-        running.service = service_name(running.userid, jobid)
-        running.open = IdSet.span(0, what["ntasks"] - 1) if what["stdin"] else IdSet()
-        self._by_service[running.service] = running
-        payload = {"service": running.service}
-        self._flux.rpc("service.add", payload).then(self._service_added)
+        service = service_name(running.userid, jobid)
+        tasks = IdSet.span(0, what["ntasks"] - 1) if what["stdin"] else None
+        running.input = _Input(service, running.userid, tasks, running.runner)
+        self._inputs[service] = running.input
+        self._flux.rpc("service.add", {"service": service}).then(self._service_added)
 
     def _service_added(self, answer: Message) -> None:
         if answer.errnum:
             self._flux.log(LOG_ERR, f"service.add: {errno.errorcode.get(answer.errnum)}")
 
-    def _withdraw_service(self, running: _Running) -> None:
-        if running.service is not None:
-            del self._by_service[running.service]
-            self._flux.notify("service.remove", {"service": running.service})
+    def _linger(self, finished: _Input) -> None:
+        finished.runner = None
+        self._lingering.append((self._flux.loop.time() + _LINGER, finished))
+        if self._forgetting is None:
+            self._forgetting = self._flux.loop.call_later(_LINGER, self._forget)
+
+    def _forget(self) -> None:
+        """Withdraw the services of shells that have finished long ago."""
+        self._forgetting = None
+        now = self._flux.loop.time()
+        while self._lingering:
+            due, finished = self._lingering[0]
+            if due > now:
+                self._forgetting = self._flux.loop.call_at(due, self._forget)
+                return
+            self._lingering.popleft()
+            del self._inputs[finished.service]
+            if self._flux.connected:
+                self._flux.notify("service.remove", {"service": finished.service})
 
     def _fallback(self, req: Message) -> Reply:
         """A request to the service of a job's shell."""
         topic = req.topic or ""
         service, _, word = topic.rpartition(".")
-        running = self._by_service.get(service)
-        if running is None or word != "stdin":
+        wanted = self._inputs.get(service)
+        if wanted is None or wanted.open is None or word != "stdin":
             raise rpc_error(errno.ENOSYS, f"Unknown service method '{topic}'")
-        if not req.rolemask & c.ROLE_OWNER and req.userid != running.userid:
+        if not req.rolemask & c.ROLE_OWNER and req.userid != wanted.userid:
             raise rpc_error(errno.EPERM)
-        self._stdin(running, req.json)
+        wanted.open = _stdin(wanted.runner, wanted.open, req.json)
         return None
 
-    def _stdin(self, running: _Running, context: Mapping[str, Any]) -> None:
-        """``{stream, rank, data?, eof?}``: input for tasks whose stdin is open."""
-        try:
-            said = decode_data(context)
-            ids = running.open if said.rank == "all" else IdSet.decode(said.rank)
-        except ValueError:
-            raise PayloadError from None
-        if not running.open or not ids <= running.open:
-            raise rpc_error(errno.EPIPE)
-        data = {key: context[key] for key in _INPUT_KEYS if key in context}
-        running.runner.report("input", {"data": data, "size": len(said.data)})
-        if said.eof:
-            running.open -= ids
+
+def _stdin(runner: ShellRunner | None, opened: IdSet, context: Mapping[str, Any]) -> IdSet:
+    """``{stream, rank, data?, eof?}``: input for tasks; those whose stdin is open after it."""
+    try:
+        said = decode_data(context)
+        ids = opened if said.rank == "all" else IdSet.decode(said.rank)
+    except ValueError:
+        raise PayloadError from None
+    if runner is None:
+        return opened
+    if not opened or not ids <= opened:
+        raise rpc_error(errno.EPIPE)
+    data = {key: context[key] for key in _INPUT_KEYS if key in context}
+    runner.report("input", {"data": data, "size": len(said.data)})
+    return opened - ids if said.eof else opened
 
 
 def _tell(runner: ShellRunner, kind: str, data: Mapping[str, Any]) -> None:
