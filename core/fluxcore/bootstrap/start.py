@@ -215,7 +215,7 @@ class _Instance:
                 self._serve(key.data)
 
     def _signals(self, numbers: bytes) -> None:
-        for signum in numbers:
+        for signum in dict.fromkeys(numbers):  # one that comes twice at once is one
             if signum in _FORWARDED:
                 leader = self._ranks[0]
                 if leader.status is None:

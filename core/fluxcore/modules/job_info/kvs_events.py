@@ -1,7 +1,8 @@
 """Following an eventlog in the KVS: its events as they are appended (CONTRACTS C9, D11)."""
 
 import errno
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import orjson
@@ -16,6 +17,10 @@ from fluxcore.wire.message import Message
 WAITCREATE: Final = 1
 INITIAL_SENTINEL: Final = 2
 
+#: Bytes of events that are handed on in one loop turn: each event is a message of its own, and a
+#: megabyte of them would keep the broker from all else for seconds.
+_PIECE: Final = 1 << 14
+
 #: Flags of kvs-watch.lookup.
 _KVS_WATCH: Final = 4
 _KVS_WAITCREATE: Final = 8
@@ -27,8 +32,9 @@ _KVS_SENTINEL: Final = 1024
 class KvsEvents:
     """One watch, from :meth:`start` on.
 
-    ``on_data`` gets what was appended, None for the initial sentinel; ``on_end`` why there is no
-    more. With ``live`` False what is there now is read, and then it ends with ENODATA.
+    ``on_data`` gets what was appended, whole events and not very many at once, and None for the
+    initial sentinel; ``on_end`` why there is no more. With ``live`` False what is there now is
+    read, and then it ends with ENODATA.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class KvsEvents:
         self._on_end = on_end
         self._stream: Stream | None = None
         self._stopped = False
+        #: What has come and has not been handed on, in order.
+        self._pending: deque[bytes | OSError | None] = deque()
 
     def start(self) -> None:
         """Begin; answers may come before this returns."""
@@ -59,28 +67,57 @@ class KvsEvents:
     def _answered(self, answer: Message) -> None:
         if self._stopped:
             return
-        if answer.errnum:
-            self._stopped = True
-            self._on_end(rpc_error(answer.errnum, answer.text))
-        elif not answer.has_payload:
-            self._on_data(None)
-        else:
-            self._take(answer)
+        waiting = bool(self._pending)
+        self._pending += _parts(answer)
+        if not waiting:
+            self._hand_on()
 
-    def _take(self, answer: Message) -> None:
-        data = val_bytes(answer.json["val"])
-        if data:
-            self._on_data(data)
-            return
-        self.stop()  # somebody has overwritten the log
-        self._on_end(rpc_error(errno.EINVAL, "illegal append of zero bytes"))
+    def _hand_on(self) -> None:
+        """Tell of some of what has come, and of the rest in later turns of the loop."""
+        size = 0
+        while self._pending and size < _PIECE:
+            part = self._pending[0]
+            if isinstance(part, OSError):
+                self.stop()
+                self._on_end(part)
+                return
+            self._on_data(part)
+            if self._pending:  # nobody has stopped this
+                self._pending.popleft()
+            size += len(part or b"")
+        if self._pending:
+            self._flux.loop.call_soon(self._hand_on)
 
     def stop(self) -> None:
         """Watch no more; nobody is told anything from now on."""
+        self._pending.clear()
         if not self._stopped:
             self._stopped = True
             if self._stream is not None:
                 self._stream.cancel()
+
+
+def _parts(answer: Message) -> list[bytes | OSError | None]:
+    """What an answer of kvs-watch.lookup says, in pieces."""
+    if answer.errnum:
+        return [rpc_error(answer.errnum, answer.text)]
+    if not answer.has_payload:
+        return [None]
+    data = val_bytes(answer.json["val"])
+    if not data:  # somebody has overwritten the log
+        return [rpc_error(errno.EINVAL, "illegal append of zero bytes")]
+    return list(_pieces(data))
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """``data`` cut behind events, into pieces of some kilobytes."""
+    start = 0
+    while len(data) - start > _PIECE:
+        end = data.find(b"\n", start + _PIECE - 1) + 1 or len(data)
+        yield data[start:end]
+        start = end
+    if start < len(data):
+        yield data[start:]
 
 
 def _kvs_flags(flags: int, live: bool) -> int:
