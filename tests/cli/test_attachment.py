@@ -327,6 +327,16 @@ def test_two_interrupts_within_two_seconds_cancel_the_job():
     assert job.did.cancelled == ["interrupted by ctrl-C"]
 
 
+def test_an_interrupt_that_comes_twice_at_once_is_one():
+    job = Job()
+    job.start()
+    job.attachment.interrupt(10.0)
+    job.attachment.interrupt(10.001)
+    assert (job.did.cancelled, job.did.stderr) == ([], _HINT)
+    job.attachment.interrupt(10.2)
+    assert job.did.cancelled == ["interrupted by ctrl-C"]
+
+
 def test_an_interrupt_and_a_suspend_leave_the_job_alone():
     job = Job()
     job.start()

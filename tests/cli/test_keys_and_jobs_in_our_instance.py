@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.instance import Instance, start
+from support.instance import FLUX, Instance, start
 
 pytestmark = pytest.mark.slow
 
@@ -143,3 +144,26 @@ def test_many_jobs_are_submitted_at_once(instance: Instance, tmp_path: Path) -> 
     for job in jobs:
         events(instance, job, "clean")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["1", "2", "3", "4", "5"]
+
+
+def test_a_job_need_not_read_its_input(instance: Instance) -> None:
+    """It is over before ``flux run`` knows where to send it."""
+    for _ in range(3):
+        assert told(instance, "run", "true", stdin="1\n2\n") == ""
+
+
+def test_a_job_that_reads_a_file_is_followed_to_its_end(instance: Instance, tmp_path: Path) -> None:
+    file = tmp_path / "in"
+    file.write_text("from the file\n")
+    told_ = told(instance, "run", f"--input={file}", "sh", "-c", "sleep 0.1; cat")
+    assert told_ == "from the file\n"
+
+
+def test_who_reads_the_output_may_have_enough(instance: Instance, tmp_path: Path) -> None:
+    script = f"seq 20000; sleep 0.1; touch {tmp_path}/finished"
+    line = f"{FLUX} run sh -c '{script}' | head -n 1; echo ${{PIPESTATUS[@]}}"
+    done = subprocess.run(
+        ["bash", "-c", line], env=instance.environ, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("1\n0 0\n", "")
+    assert (tmp_path / "finished").exists()

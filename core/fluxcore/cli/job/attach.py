@@ -113,8 +113,13 @@ class _Shell:
         self._status.clear()
         text = sys.stdout if stream == "stdout" else sys.stderr
         out: BinaryIO = text.buffer
-        out.write(data)
-        out.flush()
+        try:
+            out.write(data)
+            out.flush()
+        except BrokenPipeError:  # who reads has had enough; the job goes on, and we follow it
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, out.fileno())
+            os.close(null)
 
     def watch(self, log: str) -> None:
         flags = _INITIAL_SENTINEL if self._tail and log == OUTPUT_LOG else 0

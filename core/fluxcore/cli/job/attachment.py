@@ -29,6 +29,8 @@ OUTPUT_LOG: Final = "guest.output"
 
 #: Seconds within which a second ^C cancels the job, and ^Z leaves it.
 INTERRUPT_WINDOW: Final = 2.0
+#: Seconds in which nobody presses a key twice.
+_SAME_KEY: Final = 0.05
 
 #: Signals that are passed on to the job.
 FORWARDED: Final = (
@@ -249,7 +251,12 @@ class Attachment:
     # -- signals ---------------------------------------------------------------------------
 
     def interrupt(self, now: float) -> None:
-        """Take a ^C at ``now`` (seconds, of any clock); the second one cancels the job."""
+        """Take a ^C at ``now`` (seconds, of any clock); the second one cancels the job.
+
+        One that comes at once is the same: a shell signals us and our process group.
+        """
+        if now - self._interrupted < _SAME_KEY:
+            return
         if now - self._interrupted > INTERRUPT_WINDOW:
             self._interrupted = now
             self._say("one more ctrl-C within 2s to cancel or ctrl-Z to detach")
