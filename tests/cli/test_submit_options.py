@@ -212,6 +212,8 @@ def test_values_may_come_from_files(tmp_path):
     file.write_text("{")
     with pytest.raises(CommandError, match=f"--setattr: {file}: "):
         spec_of(f"--setattr=^x={file}", "true")
+    with pytest.raises(CommandError, match=r"--setattr: \^x names no file"):
+        spec_of("--setattr=^x", "true")
 
 
 def test_variables_that_are_no_text_are_left_out():

@@ -191,6 +191,8 @@ def _keyval(label: str, text: str) -> tuple[str, Any]:
     if not text.startswith("^"):
         return parse_keyval(text)
     key, _, path = text.lstrip("^").partition("=")
+    if not path:
+        raise ValueError(f"{label}: {text} names no file")
     try:
         with open(path, encoding="utf-8") as file:
             return key, json.load(file)
