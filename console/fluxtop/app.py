@@ -1,5 +1,7 @@
 """The console: the dashboard, the lines above and below it, and what goes between panes."""
 
+import errno
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +13,7 @@ from textual.dom import DOMNode
 from textual.keys import key_to_character
 from textual.theme import Theme
 
+from fluxcore.handle.uri import local_path
 from fluxtop.actions import ACTIONS, Action, Context, enabled, find, of_scope
 from fluxtop.bindings import bindings
 from fluxtop.dashboard import Dashboard
@@ -40,6 +43,8 @@ if TYPE_CHECKING:  # imported when they are first opened
 
 #: Seconds between two looks at the clock; what counts up is drawn anew then.
 TICK: Final = 1.0
+#: Seconds for which a warning that jobs end with the console counts as read.
+WARNED: Final = 20.0
 
 
 class FluxTop(App[None]):
@@ -66,8 +71,10 @@ class FluxTop(App[None]):
         self._header = Header(desk)
         self._strip = Bar(glyphs=desk.glyphs, id="strip")
         self._footer = Bar(glyphs=desk.glyphs, id="footer")
-        #: True once the user was told that jobs end with the console.
-        self._warned = False
+        #: When the user was last told what ends with the console.
+        self._warned = -WARNED
+        #: The URI of the instance that was left last.
+        self._left = ""
         #: Made when it is first asked for: a console starts without one text field.
         self._command: CommandLine | None = None
         self.dashboard = Dashboard(desk)
@@ -118,7 +125,10 @@ class FluxTop(App[None]):
         """True if what was opened last is there to take a key."""
         if len(self.screen_stack) > 1:
             return self.screen.is_mounted and self.focused is not None
-        return self.dashboard.is_attached and self.dashboard.pane.body.is_attached
+        if not self.dashboard.is_attached or not self.dashboard.pane.body.is_attached:
+            return False
+        focused = self.focused
+        return focused is self._command or self.dashboard.pane_of(focused) is self.dashboard.pane
 
     def fault(self, exc: Exception) -> None:
         """Show a fault of ours, and go on."""
@@ -130,6 +140,7 @@ class FluxTop(App[None]):
         before = self._header.facts.connection
         self._header.take_connection(connection)
         if before.uri and before.uri != connection.uri:
+            self._left = before.uri
             self._header.forget_instance()
             self.run_worker(self._renew())
         elif before.up != connection.up:
@@ -283,6 +294,10 @@ class FluxTop(App[None]):
             self.notify(f"not now: {action.help}", severity="warning", markup=False)
 
     def _carry_out(self, target: DOMNode, action: Action, argument: str) -> None:
+        if argument and not action.takes:
+            text = f"{action.help}: this takes no argument"
+            self.notify(text, severity="error", markup=False)
+            return
         arguments = (argument,) if action.takes and argument else action.arguments
         getattr(target, f"action_{action.method}")(*arguments)
 
@@ -339,22 +354,34 @@ class FluxTop(App[None]):
 
     def action_app_quit(self) -> None:
         """Leave; not at the first word if jobs end with the instance."""
-        if self._header.facts.embedded and not self._warned:
+        if self.desk.embedded and time.monotonic() - self._warned >= WARNED:
             self.run_worker(self._leave())
         else:
             self.exit()
 
     async def _leave(self) -> None:
-        try:
-            active = await self.desk.source.call(CountActive())
-        except OSError:
-            active = 0  # an instance that does not answer keeps nobody
-        if not active:
+        what = await self._what_ends()
+        if not what:
             self.exit()
             return
-        self._warned = True
+        self._warned = time.monotonic()
+        self.notify(f"{what}; Q again leaves", severity="warning")
+
+    async def _what_ends(self) -> str:
+        """What ends with the instance that we have started; empty if that is nothing."""
+        if not self._header.facts.embedded:
+            return "the embedded instance ends too, with the jobs in it"
+        trouble = self.desk.source.connection.trouble
+        if trouble is not None and trouble.errnum == errno.ECHILD:
+            return ""  # it has not started, or has ended
+        try:
+            active = await self.desk.source.call(CountActive())
+        except OSError as exc:
+            return f"whether jobs end with the instance is unknown ({Trouble.of(exc)})"
+        if not active:
+            return ""
         jobs = "1 job ends" if active == 1 else f"{active} jobs end"
-        self.notify(f"{jobs} with the instance; Q again leaves", severity="warning")
+        return f"{jobs} with the instance"
 
     def action_help_quit(self) -> None:
         """Say how to leave, at ctrl+c."""
@@ -362,10 +389,20 @@ class FluxTop(App[None]):
 
     def action_app_attach(self, uri: str = "") -> None:
         """Attach to another instance."""
-        if uri:
-            self.desk.source.switch(uri)
-        else:
+        if not uri:
             self._ask_command("attach ")
+            return
+        target = self._left if uri == "-" else uri
+        if not target:
+            self.notify("no other instance was shown before", severity="error")
+            return
+        try:
+            if not Path(local_path(target)).exists():
+                raise FileNotFoundError(errno.ENOENT, f"{target}: there is no such broker")
+        except OSError as exc:
+            self.notify(str(exc.strerror), severity="error", markup=False)
+        else:
+            self.desk.source.switch(target)
 
     def action_app_retry(self) -> None:
         """Connect again now."""

@@ -77,9 +77,18 @@ def run(options: argparse.Namespace) -> int:
         return app.return_code or 0
     finally:
         if embedded is not None:
-            if not embedded.leave(PATIENCE):
-                print("fluxtop: waiting for the instance to shut down", file=sys.stderr)
-            embedded.stop()
+            _end(embedded)
+
+
+def _end(embedded: Embedded) -> None:
+    """Let the instance end; who does not want to wait kills it."""
+    try:
+        if not embedded.leave(PATIENCE):
+            text = "fluxtop: waiting for the instance to shut down; ctrl+c kills it"
+            print(text, file=sys.stderr)
+        embedded.stop()
+    except KeyboardInterrupt:
+        embedded.kill()
 
 
 def what_the_terminal_lacks() -> str:

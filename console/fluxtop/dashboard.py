@@ -138,6 +138,7 @@ class Dashboard(Vertical):
         for pane in self._panes.values():
             pane.show_on_screen(pane.ID in self.arrangement.panes)
             pane.set_class(self.current == pane.ID, "-current")
+            pane.set_class(len(self.arrangement.panes) == 1, "-alone")
 
     # -- what all panes are told -----------------------------------------------------------
 

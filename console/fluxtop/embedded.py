@@ -119,6 +119,12 @@ class Embedded:
         self._said.close()
         return code
 
+    def kill(self) -> None:
+        """End it now; its brokers notice, and end by themselves."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._said.close()
+
     def _signal(self, sign: signal.Signals) -> None:
         try:
             os.killpg(self._process.pid, sign)

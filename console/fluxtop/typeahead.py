@@ -65,10 +65,14 @@ class TypeAhead:
         for pump in way:
             if pump.call_later(self._follow, number, way):
                 return
-        if self._ready():
+        await self._settle(number)
+
+    async def _settle(self, number: int) -> None:
+        """Wait until what the key has opened can take the next one."""
+        if number != self._number or self._ready():
             await self._arrived(number)
         else:
-            self._app.call_after_refresh(self._arrived, number)
+            self._app.call_after_refresh(self._settle, number)
 
     def _later(self, number: int) -> None:
         self._app.call_later(self._arrived, number)

@@ -5,12 +5,14 @@ may not, asks for the list again and again, each time a moment after the answer.
 """
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
+from fluxcore.handle.errors import rpc_error
 from fluxcore.job import jobid
 from fluxcore.job.eventlog import Event, from_object
 from fluxcore.wire.errors import PayloadError
@@ -132,6 +134,7 @@ class JobsWatch:
                 if listed:
                     emit(JobsChanged(tuple(job for job in held if job.id != -1)))
                     held.clear()
+        raise rpc_error(errno.ENODATA, "job-manager tells of no more jobs")
 
 
 async def read_list(flux: Flux) -> JobList:

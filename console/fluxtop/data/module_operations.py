@@ -17,7 +17,7 @@ from fluxtop.data.modules import ModuleRow
 from fluxtop.data.source import DEADLINE, LONG_DEADLINE
 from fluxtop.data.trouble import Trouble
 
-#: Modules without which an instance is lost; to remove one, its name must be typed.
+#: Modules without which an instance is lost, or jobs are; to remove one, its name must be typed.
 VITAL: Final = frozenset(
     {
         "config",
@@ -25,10 +25,13 @@ VITAL: Final = frozenset(
         "content",
         "content-sqlite",
         "groups",
+        "job-exec",
         "job-manager",
         "kvs",
         "overlay",
+        "resource",
         "rexec",
+        "sched-simple",
     }
 )
 

@@ -27,7 +27,8 @@ class OutputModel:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._open: dict[tuple[str, str], int] = {}
-        self._dropped = 0
+        #: How many lines went since there were too many.
+        self.dropped = 0
         self.ntasks = 1
         self.widest = 0
         self.lines: list[OutputLine] = []
@@ -66,15 +67,15 @@ class OutputModel:
 
     def _append(self, line: OutputLine) -> int:
         self.lines.append(replace(line, text=""))
-        at = self._dropped + len(self.lines) - 1
+        at = self.dropped + len(self.lines) - 1
         self._grow(at, line.text)
         return at
 
     def _grow(self, at: int, piece: str) -> None:
-        line = self.lines[at - self._dropped]
+        line = self.lines[at - self.dropped]
         # What a carriage return leaves on the line is what was written after it.
         text = (line.text + piece).rstrip("\r").rpartition("\r")[2].expandtabs(8)
-        self.lines[at - self._dropped] = replace(line, text=text)
+        self.lines[at - self.dropped] = replace(line, text=text)
         self.widest = max(self.widest, len(text))
 
     def _trim(self) -> None:
@@ -82,5 +83,5 @@ class OutputModel:
             return
         gone = len(self.lines) - self._capacity
         del self.lines[:gone]
-        self._dropped += gone
-        self._open = {key: at for key, at in self._open.items() if at >= self._dropped}
+        self.dropped += gone
+        self._open = {key: at for key, at in self._open.items() if at >= self.dropped}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
 from fluxtop.data.connection import Cause, Connection, step
@@ -12,7 +13,7 @@ from fluxtop.data.trouble import Trouble
 M = TypeVar("M")
 T = TypeVar("T")
 
-#: What an operation gives; it may raise OSError.
+#: What an operation gives, at once or in time; it may raise OSError.
 Answer = Callable[[Any], Any]
 
 
@@ -98,7 +99,8 @@ class ScriptedSource:
         """What the script answers; None for an operation that it says nothing about."""
         self.calls.append(operation)
         answer = self._answers.get(type(operation))
-        return cast(T, answer(operation) if answer is not None else None)
+        value = answer(operation) if answer is not None else None
+        return cast(T, await value if isawaitable(value) else value)
 
     def switch(self, uri: str) -> None:
         """Go to another instance."""

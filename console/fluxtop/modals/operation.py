@@ -1,12 +1,12 @@
 """A question before something is done.
 
 The modal shows the ``flux`` command that does the same, carries the operation out, and stays
-open with errno and text if it fails, so that nothing typed is lost.
+open with errno and text if it fails, so that nothing typed is lost. What has begun goes on when the
+user leaves: a module that was removed to be reloaded must be loaded again.
 """
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,7 +32,7 @@ class OperationModal(ModalScreen[Command | None]):
         super().__init__()
         self._desk = desk
         self._question = question
-        self._doing: asyncio.Task[Any] | None = None
+        self._doing: Command | None = None
 
     def compose(self) -> ComposeResult:
         """The question, its fields, the command, and what came of it."""
@@ -54,7 +54,7 @@ class OperationModal(ModalScreen[Command | None]):
         name = self._question.type_name
         if not name:
             return self._question.fields
-        sure = Field("sure", f"Type {name} to confirm; without it the instance may end.")
+        sure = Field("sure", f"Type {name} to confirm; without it the instance or jobs may end.")
         return (*self._question.fields, sure)
 
     def on_mount(self) -> None:
@@ -96,38 +96,58 @@ class OperationModal(ModalScreen[Command | None]):
         if self._doing is not None:
             return
         typed = self._typed()
+        if self._misses(typed):
+            return
         try:
-            missing = self._missing(typed)
             operation = self._question.build(typed)
         except ValueError as exc:
-            missing = str(exc)
-        if missing:
-            self._say(missing, "bad")
+            self._say(str(exc), "bad")
             return
         self._say(self._question.doing, "plain")
-        self._doing = asyncio.create_task(self._desk.source.call(operation))
-        self.run_worker(self._finish(operation, self._doing))
+        self._doing = operation
+        # The console's, not ours: it goes on if the user leaves.
+        self.app.run_worker(self._do(operation))
 
-    def _missing(self, typed: Mapping[str, str]) -> str:
-        for field in self._question.fields:
-            if field.required and not typed[field.name]:
-                return f"{field.hint}: needed"
+    def _misses(self, typed: Mapping[str, str]) -> bool:
+        """True if something is to be typed yet: it is said, and has the focus."""
         name = self._question.type_name
-        return f"type {name} to confirm" if name and typed["sure"] != name else ""
+        for field in self._fields():
+            if field.required and not typed[field.name]:
+                missing = f"{field.hint}: needed"
+            elif field.name == "sure" and typed["sure"] != name:
+                missing = f"type {name} to confirm"
+            else:
+                continue
+            self._say(missing, "bad")
+            self.query_one(f"#field-{field.name}", Input).focus()
+            return True
+        return False
 
-    async def _finish(self, operation: Command, running: "asyncio.Task[Any]") -> None:
+    async def _do(self, operation: Command) -> None:
         try:
-            await running
+            await self._desk.source.call(operation)
         except OSError as exc:
             self._doing = None
-            self._say(str(Trouble.of(exc)), "bad")
-        except asyncio.CancelledError:
-            self._doing = None
+            self._failed(operation, Trouble.of(exc))
         else:
+            self._done(operation)
+
+    def _failed(self, operation: Command, trouble: Trouble) -> None:
+        if self.is_attached:
+            self._say(str(trouble), "bad")
+        else:
+            line = operation.command(self._desk.own_rank)
+            self.app.notify(str(trouble), title=line, severity="error", timeout=30, markup=False)
+
+    def _done(self, operation: Command) -> None:
+        if self.is_attached:
             self.dismiss(operation)
+        else:
+            line = operation.command(self._desk.own_rank)
+            self.app.notify("done", title=line, markup=False)
 
     def action_leave(self) -> None:
-        """Leave; what has begun is waited for no longer."""
+        """Leave; what has begun goes on, and what becomes of it is said."""
         if self._doing is not None:
-            self._doing.cancel()
+            self.app.notify(f"still {self._question.doing}", markup=False)
         self.dismiss(None)

@@ -162,6 +162,8 @@ class JobPane(Pane):
             prefix = 8 if self._output.ntasks > 1 else 0
             self._lines.show(len(self._output.lines), self._output.widest + prefix, self._printed)
             what = "output" if not self._over else "output, complete"
+            if self._output.dropped:
+                what += f", without its first {self._output.dropped:,} lines"
         else:
             text = self._documents.get(self._view, [])
             self._lines.show(len(text), max(map(len, text), default=0), self._document)

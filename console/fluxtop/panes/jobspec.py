@@ -52,6 +52,8 @@ class JobspecPane(Pane, can_focus=True):
         self._saving: Timer | None = None
         self._submitting = False
         self._last = ""
+        #: True once the user has had the text before their eyes.
+        self._shown = False
         #: The text to begin with, if it was given before there was an editor.
         self._given = ""
 
@@ -63,9 +65,11 @@ class JobspecPane(Pane, can_focus=True):
 
     def on_mount(self) -> None:
         """Go on where the user was, or begin with the template."""
-        text = self._given or self._draft() or template(_COMMAND)
+        text = self._draft() or template(_COMMAND)
         self._editor.load_text(text)
         self._set_language(text)
+        if self._given:
+            self._replace(self._given)
 
     def _draft(self) -> str | None:
         try:
@@ -78,9 +82,12 @@ class JobspecPane(Pane, can_focus=True):
 
     def edit(self, text: str) -> None:
         """Edit another jobspec; undo brings back what was there."""
-        if not self.is_mounted:
+        if self.is_mounted:
+            self._replace(text)
+        else:
             self._given = text
-            return
+
+    def _replace(self, text: str) -> None:
         self._editor.replace(text, (0, 0), self._editor.document.end)
         self._editor.move_cursor((0, 0))
         self._set_language(text)
@@ -91,6 +98,7 @@ class JobspecPane(Pane, can_focus=True):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Check what is typed, and keep it on disk once the keys rest."""
         event.stop()
+        self._shown = True
         self._checked = check(self._editor.text)
         fault = self._checked.fault
         self._editor.mark(fault.line if fault else None)
@@ -163,6 +171,9 @@ class JobspecPane(Pane, can_focus=True):
 
     def action_jobspec_submit(self) -> None:
         """Save and submit."""
+        if not self._shown:
+            self.notify("this is what would be submitted: save again", severity="warning")
+            return
         self.save()
         jobspec = self._checked.jobspec
         if jobspec is None:

@@ -154,12 +154,20 @@ class ModulesPane(Pane):
     def action_modules_reload(self) -> None:
         """Reload the module under the cursor."""
         row, rank = self._table.row, self.desk.chosen_rank
-        if row is None:
+        if row is None or self._is_our_own(row, rank):
             return
         if self._search_paths.get(rank) is not None:
             self._ask_reload(row, rank)
         else:
             self.run_worker(self._reload(row, rank))
+
+    def _is_our_own(self, row: ModuleRow, rank: int) -> bool:
+        """True if we are connected through the module, and so could not load it again."""
+        own = row.name == "connector-local" and rank == self.desk.own_rank
+        if own:
+            text = "fluxtop is connected through it, and could not load it again"
+            self.notify(text, title=row.name, severity="error", markup=False)
+        return own
 
     async def _reload(self, row: ModuleRow, rank: int) -> None:
         await self._read_search_path(rank)
@@ -211,7 +219,7 @@ class ModulesPane(Pane):
     def action_modules_remove(self) -> None:
         """Remove the module under the cursor."""
         row, rank = self._table.row, self.desk.chosen_rank
-        if row is None:
+        if row is None or self._is_our_own(row, rank):
             return
         name = row.name
         question = Question(

@@ -72,6 +72,9 @@ def right(facts: HeaderFacts, now: float, glyphs: Glyphs) -> Cell:
     if connection.up:
         if facts.beat is not None:
             spans += [(f"{glyphs.heart} ", "bad"), (f"{age(now - facts.beat)}  ", "plain")]
+        if facts.trouble is not None:
+            spans.append((f"{glyphs.state('lost')} not answering", "bad"))
+            return (*spans, (" ", "plain"))
         if facts.state is not None:
             spans.append((f"{facts.state.latency * 1000:.1f} ms  ", "dim"))
     spans += _phase(connection, now, glyphs)

@@ -50,6 +50,20 @@ class Editor(LateHide, TextArea):
             self.notify_style_update()
             self.refresh()
 
+    def undo(self) -> None:
+        """Take the last edit back."""
+        super().undo()
+        self._rewrap()
+
+    def redo(self) -> None:
+        """Make the last edit that was taken back again."""
+        super().redo()
+        self._rewrap()
+
+    def _rewrap(self) -> None:
+        """Count the lines anew: Textual miscounts after an undo, and then draws one too many."""
+        self._rewrap_and_refresh_virtual_size()
+
     def get_line(self, line_index: int) -> Text:
         """A line's text; that of the marked one stands out."""
         line = super().get_line(line_index)

@@ -56,13 +56,42 @@ async def test_actions_that_need_the_connection_are_gone_while_it_is(pilot, sour
     assert changes() == []
 
 
-async def test_another_instance_is_shown_from_nothing(pilot, source, see, until):
+async def test_another_instance_is_shown_from_nothing(pilot, source, see, until, tmp_path):
+    other = tmp_path / "other"
+    other.touch()
     source.say(ModulesOf(0), Trouble(errno.ENOSYS, "not yet"))
     await see(pilot, "ENOSYS: not yet")
     source.forget(ModulesOf(0))
-    await pilot.press("colon", *"attach local:///other", "enter")
-    screen = await see(pilot, "local:///other", "asking rank 0")
+    await pilot.press("colon", *f"attach local://{other}", "enter")
+    screen = await see(pilot, "asking rank 0")
+    assert source.connection.uri == f"local://{other}"
     assert "heartbeat" not in screen.split("5 Log")[0]
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("bogus", "bogus: not a local:// URI"),
+        ("local:///nonexistent/x", "local:///nonexistent/x: there is no such broker"),
+        ("-", "no other instance was shown before"),
+    ],
+)
+async def test_an_instance_that_is_not_there_is_not_gone_to(make_app, source, see, uri, why):
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        await see(pilot, "heartbeat")
+        await pilot.press("colon", *f"attach {uri}", "enter")
+        await see(pilot, why, "heartbeat")
+        assert source.connection.uri == "local:///run/flux/local"
+
+
+async def test_the_instance_that_was_left_is_gone_back_to(pilot, source, see, until, tmp_path):
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.touch()
+        await pilot.press("colon", *f"attach local://{path}", "enter")
+        await until(pilot, lambda uri=f"local://{path}": source.connection.uri == uri)
+    await pilot.press("colon", *"attach -", "enter")
+    await until(pilot, lambda: source.connection.uri == f"local://{paths[0]}")
 
 
 async def test_an_instance_that_does_not_start_says_what_it_said(make_app, see):
@@ -239,25 +268,57 @@ async def test_jobs_that_would_end_with_the_console_are_told_first(make_app, sou
         assert pilot.app._exit
 
 
-@pytest.mark.parametrize("answer", [0, TimeoutError(errno.ETIMEDOUT, "no answer in 1s")])
-async def test_an_embedded_instance_without_jobs_or_answer_keeps_nobody(
-    make_app, source, see, until, answer
-):
-    def count(_operation):
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
-
-    source.answer(CountActive, count)
+async def test_an_embedded_instance_without_jobs_keeps_nobody(make_app, source, see, until):
+    source.answer(CountActive, lambda _operation: 0)
     async with make_app(source, embedded=True).run_test(size=(120, 40)) as pilot:
         await see(pilot, "embedded")
         await pilot.press("Q")
         await until(pilot, lambda: pilot.app._exit)
 
 
+async def test_neither_does_one_that_has_ended(make_app, source, see, until):
+    async with make_app(source, embedded=True).run_test(size=(120, 40)) as pilot:
+        await see(pilot, "embedded")
+        source.move(Cause.LOST, NOW, Trouble(errno.ECHILD, "the embedded instance has ended"))
+        await pilot.press("Q")
+        await until(pilot, lambda: pilot.app._exit)
+
+
+async def test_jobs_that_may_end_with_the_console_are_told_of_too(make_app, source, see):
+    def count(_operation):
+        raise TimeoutError(errno.ETIMEDOUT, "no answer in 1s")
+
+    source.answer(CountActive, count)
+    async with make_app(source, embedded=True).run_test(
+        size=(120, 40), notifications=True
+    ) as pilot:
+        await see(pilot, "embedded")
+        await pilot.press("Q")
+        await see(pilot, "whether jobs end with the instance is unknown", "Q again")
+        assert not pilot.app._exit
+        await pilot.press("Q")
+        assert pilot.app._exit
+
+
+async def test_an_embedded_instance_ends_though_another_one_is_shown(
+    make_app, source, see, tmp_path
+):
+    other = tmp_path / "other"
+    other.touch()
+    async with make_app(source, embedded=True).run_test(
+        size=(120, 40), notifications=True
+    ) as pilot:
+        await see(pilot, "embedded")
+        await pilot.press("colon", *f"attach local://{other}", "enter")
+        await see(pilot, "connecting", "enter Choose")
+        await pilot.press("Q")
+        await see(pilot, "the embedded instance ends too")
+        assert not pilot.app._exit
+
+
 async def test_a_broker_that_does_not_answer_is_told(pilot, source, see, until, screen_text):
     source.say(InstanceWatch(), Trouble(errno.ETIMEDOUT, "state-machine.get: no answer in 5s"))
-    await see(pilot, "ETIMEDOUT: state-machine.get: no answer in 5s", "● connected")
+    await see(pilot, "ETIMEDOUT: state-machine.get: no answer in 5s", "✖ not answering")
     source.say(InstanceWatch(), Pulse(1852))
     await until(pilot, lambda: "ETIMEDOUT" not in screen_text(pilot))
 

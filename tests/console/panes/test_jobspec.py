@@ -128,3 +128,32 @@ async def test_the_jobspec_of_a_job_is_edited(pilot, source, see):
     screen = await see(pilot, "8 Jobspec", '"resources": []')
     assert "JSON" in screen
     assert load_text(jobspec)["version"] == 1
+
+
+async def test_the_draft_is_an_undo_away_from_the_jobspec_of_a_job(pilot, source, see):
+    pilot.app.desk.drafts.save(DRAFT, "# mine\n")
+    source.answer(JobDocument, lambda _operation: '{"version": 1, "resources": []}')
+    await pilot.press("4", "enter")
+    await see(pilot, "7 Job")
+    await pilot.press("e")
+    await see(pilot, '"resources": []')
+    await pilot.press("ctrl+z")
+    await see(pilot, "# mine")
+
+
+async def test_what_nobody_has_seen_is_not_submitted(make_app, source, see):
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        await see(pilot, "enter Choose")
+        await pilot.press("colon", "w", "enter")
+        await see(pilot, "save again", "hello potato")
+        assert submitted(source) == []
+
+
+async def test_lines_are_counted_right_after_every_undo(editor, see, until):
+    text = editor.app.focused
+    for keys in (["enter", *"abc"], ["ctrl+z", "x"], ["ctrl+z"], ["ctrl+y", "ctrl+z"]):
+        await editor.press(*keys)
+        await editor.pause(0.01)
+        assert text.wrapped_document.height == text.document.line_count
+    await editor.press(*["pagedown"] * 3, "end")
+    await see(editor, "command: [echo")

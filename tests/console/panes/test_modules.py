@@ -1,3 +1,4 @@
+import asyncio
 import errno
 
 import pytest
@@ -231,3 +232,40 @@ async def test_the_pane_follows_nothing_while_it_is_not_shown(pilot, source, unt
     await until(pilot, lambda: ModulesOf(0) not in source.watched)
     await pilot.press("z")
     await until(pilot, lambda: ModulesOf(0) in source.watched)
+
+
+async def test_what_has_begun_goes_on_when_its_question_is_left(make_app, source, see):
+    go_on = asyncio.Event()
+
+    async def slow(_operation):
+        await go_on.wait()
+        raise FileNotFoundError(errno.ENOENT, "module not found (content is not loaded now)")
+
+    source.answer(ReloadModule, slow)
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        await see(pilot, "heartbeat")
+        await pilot.press("2", *"jjj", "R")
+        await see(pilot, "$ flux module reload heartbeat")
+        await pilot.press("enter", "escape")
+        await see(pilot, "still reloading heartbeat")
+        go_on.set()
+        await see(pilot, "flux module reload heartbeat", "ENOENT: module not found")
+
+
+async def test_the_name_to_be_typed_has_the_focus_when_it_is_missing(pilot, see, until, changes):
+    await pilot.press("j", "R")
+    await see(pilot, "$ flux module reload content", "Arguments")
+    await pilot.press("enter", *"content", "enter")
+    await until(pilot, lambda: [type(call) for call in changes()] == [ReloadModule])
+    assert changes()[0].args == ()
+
+
+@pytest.mark.parametrize("key", ["R", "X"])
+async def test_what_we_are_connected_through_stays(make_app, source, see, key):
+    rows = (ModuleRow("connector-local", "/usr/lib/x.so", 1, 1, (), 0, 0),)
+    source.forget(ModulesOf(0))
+    source.say(ModulesOf(0), ModuleList(0, rows))
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        await see(pilot, "connector-local")
+        await pilot.press("2", key)
+        await see(pilot, "fluxtop is connected through it")
