@@ -50,6 +50,13 @@ class Editor(LateHide, TextArea):
             self.notify_style_update()
             self.refresh()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Show lines from their beginning if the cursor can be seen so: what was typed before
+        there was any room has scrolled them aside.
+        """
+        if self.cursor_location[1] < event.size.width - self.gutter_width:
+            self.scroll_to(x=0, animate=False)
+
     def undo(self) -> None:
         """Take the last edit back."""
         super().undo()
