@@ -143,6 +143,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         words=("attach",),
         takes="URI",
     ),
+    Action("app.uri", (), "URI", "Show the instance's URI, and copy it", words=("uri",)),
     Action("app.retry", (), "Retry", "Connect again now", words=("retry",)),
     Action("app.theme", (), "Theme", "Take the next theme", words=("theme",), takes="NAME"),
     Action("app.screenshot", (), "Screenshot", "Save the screen as SVG", words=("screenshot",)),
@@ -216,6 +217,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("jobs.copy", ("y",), "Copy", "Copy the job's id", Needs.ROW, footer=False),
     # -- the log
     Action("log.pause", ("p", "space"), "Pause", "Keep the place, or follow again"),
+    Action("log.open", ("enter",), "Open", "Show the whole line", Needs.ROW),
     Action("log.level", ("v",), "Level", "Show less: errors only, warnings too, ..., all"),
     Action("log.rank", ("r",), "Rank", "Show the log of the chosen rank, or of rank 0"),
     # -- a value

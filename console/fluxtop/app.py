@@ -404,6 +404,12 @@ class FluxTop(App[None]):
         else:
             self.desk.source.switch(target)
 
+    def action_app_uri(self) -> None:
+        """Show the URI whole, and copy it."""
+        uri = self.desk.source.connection.uri
+        self.copy_to_clipboard(uri)
+        self.notify(uri, title="copied", timeout=20, markup=False)
+
     def action_app_retry(self) -> None:
         """Connect again now."""
         self.desk.source.retry()

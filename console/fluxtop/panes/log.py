@@ -3,6 +3,7 @@
 from fluxcore.handle.logline import LOG_DEBUG, LOG_ERR, LOG_INFO, LOG_WARNING, SEVERITIES
 from fluxtop.bindings import bindings
 from fluxtop.data.log import LogBatch, LogModel, LogRow, LogWatch
+from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.panes.pane import Pane
 from fluxtop.present import log as present
@@ -39,7 +40,12 @@ class LogPane(Pane):
         """Follow the log."""
         self.follow("log", LogWatch(self._rank), self._take)
 
+    def told_trouble(self, _trouble: Trouble) -> None:
+        """The lines are old ones."""
+        self.mark_stale(True)
+
     def _take(self, batch: LogBatch) -> None:
+        self.mark_stale(False)
         self._model.apply(batch)
         self._table.update()
         self.refresh_subtitle()
@@ -65,7 +71,7 @@ class LogPane(Pane):
         self._table.update()
 
     def mark_stale(self, stale: bool) -> None:
-        """Grey while the connection is lost."""
+        """Grey while the log cannot be followed."""
         self._table.mark(stale=stale)
 
     def on_table_moved(self) -> None:
@@ -79,6 +85,18 @@ class LogPane(Pane):
         self._table.tail = not self._table.tail
         self._table.update()
         self.refresh_subtitle()
+
+    def on_table_chosen(self) -> None:
+        """A line was clicked twice."""
+        self.action_log_open()
+
+    def action_log_open(self) -> None:
+        """Show the whole line: the table cuts long ones."""
+        row = self._table.row
+        if row is not None:
+            entry = row.entry
+            title = f"{entry.timestamp} {entry.app}.{SEVERITIES[entry.severity]}[{entry.rank}]"
+            self.notify(entry.text, title=title, timeout=60, markup=False)
 
     def notice(self) -> str:
         """What stands where lines would be."""

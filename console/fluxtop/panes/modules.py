@@ -17,6 +17,7 @@ from fluxtop.data.module_operations import (
 )
 from fluxtop.data.modules import ModuleList, ModuleRow, ModulesOf, ModuleStats
 from fluxtop.data.rows import Rows
+from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.modals.question import Command, Field, Question, arguments, number
 from fluxtop.panes.pane import Pane
@@ -57,7 +58,12 @@ class ModulesPane(Pane):
         self._table.say(f"asking rank {self.desk.chosen_rank}")
         self.follow("modules", ModulesOf(self.desk.chosen_rank), self._take)
 
+    def told_trouble(self, _trouble: Trouble) -> None:
+        """The rows are what was loaded when the rank last answered."""
+        self.mark_stale(True)
+
     def _take(self, modules: ModuleList) -> None:
+        self.mark_stale(False)
         if modules.rank not in self._search_paths:
             self._search_paths[modules.rank] = None
             self.run_worker(self._read_search_path(modules.rank))
@@ -112,7 +118,7 @@ class ModulesPane(Pane):
         self._table.update()
 
     def mark_stale(self, stale: bool) -> None:
-        """Grey while the connection is lost."""
+        """Grey while the rank does not answer."""
         self._table.mark(stale=stale)
 
     # -- moving about ----------------------------------------------------------------------

@@ -133,10 +133,12 @@ class Pane(LateHide, Vertical):
         """Something that is followed cannot be; the foot of the frame says so anyway."""
 
     def refresh_subtitle(self) -> None:
-        """Say at the foot of the frame what there is to say: first of all, what is wrong."""
+        """Say at the foot of the frame what is wrong, and what else there is to say."""
         trouble = next(iter(self.troubles.values()), None)
         self.set_class(trouble is not None, "-trouble")
-        text = self.subtitle() if trouble is None else str(trouble)
+        text = self.subtitle()
+        if trouble is not None:
+            text = f"{trouble}  {text}".strip()
         if self._filter is not None and self._filter.value:
             text = f"/{self._filter.value}  {text}"
         if text != self._said:

@@ -354,3 +354,13 @@ async def test_a_pane_gone_back_to_is_not_left_by_a_late_hide(make_app, source):
         table.post_message(events.Hide())
         await pilot.press("j")
         assert pilot.app.focused is table
+
+
+async def test_the_uri_is_shown_whole_and_copied(make_app, source, see):
+    uri = f"local:///tmp/{'long' * 15}/local-0"
+    source.switch(uri)
+    async with make_app(source).run_test(size=(80, 24), notifications=True) as pilot:
+        await see(pilot, "enter Choose")
+        await pilot.press("colon", *"uri", "enter")
+        await see(pilot, "copied", "/local-0")
+        assert pilot.app.clipboard == uri

@@ -88,3 +88,12 @@ async def test_looking_back_with_the_wheel_is_a_pause(pilot, source, see):
     source.say(LogWatch(0), LogBatch(False, (line("one more"),)))
     screen = await see(pilot, "paused")
     assert "one more" not in screen
+
+
+async def test_a_long_line_is_shown_whole(make_app, source, see):
+    source.say(LogWatch(0), LogBatch(False, (line("begin " + "x" * 150 + " end"),)))
+    async with make_app(source).run_test(size=(120, 40), notifications=True) as pilot:
+        screen = await see(pilot, "begin xxx")
+        assert "xxx end" not in screen
+        await pilot.press("5", "enter")
+        await see(pilot, "x end")

@@ -217,7 +217,7 @@ async def test_debug_flags_are_read_and_set(pilot, source, see):
 
 async def test_a_service_that_fails_leaves_the_last_rows_and_says_why(pilot, source, see):
     source.say(ModulesOf(0), Trouble(errno.EHOSTUNREACH, "No route to host"))
-    await see(pilot, "EHOSTUNREACH: No route to host", "heartbeat")
+    await see(pilot, "EHOSTUNREACH: No route to host", "rank 0, 10 modules", "heartbeat")
 
 
 async def test_modules_are_sorted_by_the_next_column(pilot, see):
