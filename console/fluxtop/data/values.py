@@ -1,5 +1,6 @@
 """A value of the key-value store as lines to read: text, JSON, an eventlog or bytes."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,13 +8,14 @@ import orjson
 
 from fluxcore.job.eventlog import Event, decode_log
 
-#: The ways to show a value; ``auto`` is the one that suits it.
-FORMS: Final = ("auto", "text", "json", "events", "hex")
+#: The ways to show a value; beside them ``auto`` is the one that suits it.
+FORMS: Final = ("text", "json", "events", "hex")
 
 #: Bytes of a value that are shown; of a larger one, its first so many.
-SHOWN: Final = 4 << 20
+SHOWN: Final = 1 << 20
 
-_PRINTABLE: Final = frozenset("\t\n\r")
+#: What a text has none of.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ def show(data: bytes, form: str = "auto") -> Shown:
     if form == "hex" or text is None:
         return Shown("hex", tuple(hex_lines(data)), cut=cut)
     return Shown("text", tuple(text.split("\n")), cut=cut)
+
+
+def has(data: bytes, form: str) -> bool:
+    """True if ``data`` can be shown in ``form``."""
+    return form == "hex" or show(data, form).form == form
 
 
 def suits(data: bytes) -> str:
@@ -81,7 +88,7 @@ def _text(data: bytes) -> str | None:
         if exc.start < SHOWN - 3:
             return None
         text = data[: exc.start].decode()
-    if not all(c.isprintable() or c in _PRINTABLE or ord(c) > 0x7F for c in text):
+    if _CONTROL.search(text):
         return None
     return text.removesuffix("\n").replace("\r", "").expandtabs(8)
 

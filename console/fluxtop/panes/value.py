@@ -6,7 +6,7 @@ from fluxtop.bindings import bindings
 from fluxtop.cells import Span
 from fluxtop.data.kvs import KeyWatch
 from fluxtop.data.trouble import Trouble
-from fluxtop.data.values import FORMS, Shown, show
+from fluxtop.data.values import FORMS, Shown, has, show
 from fluxtop.desk import Desk
 from fluxtop.panes.pane import Pane
 from fluxtop.present.events import event_line, widest
@@ -25,14 +25,14 @@ class ValuePane(Pane):
         super().__init__(desk, self._lines)
         self._key: KeyWatch | None = None
         self._data: bytes | None = None
-        self._form = FORMS[0]
+        self._form = "auto"
         self._shown = Shown("text")
         self._changes = -1
 
     def open(self, namespace: str, key: str) -> None:
         """Show the value of another key."""
         self._key = KeyWatch(namespace, key)
-        self._form = FORMS[0]
+        self._form = "auto"
         self._forget()
         self._lines.tail = False
         self._lines.scroll_home(animate=False)
@@ -105,13 +105,12 @@ class ValuePane(Pane):
 
     def action_value_form(self) -> None:
         """Show it in its next form."""
-        forms = [form for form in FORMS if form in ("auto", "hex") or self._has(form)]
-        here = forms.index(self._form) if self._form in forms else 0
-        self._form = forms[(here + 1) % len(forms)]
+        if self._data is None:
+            return
+        here = FORMS.index(self._shown.form)
+        others = (*FORMS[here + 1 :], *FORMS[:here])
+        self._form = next((form for form in others if has(self._data, form)), self._form)
         self._draw()
-
-    def _has(self, form: str) -> bool:
-        return self._data is not None and show(self._data, form).form == form
 
     def action_value_copy(self) -> None:
         """Copy the value as text."""

@@ -47,7 +47,7 @@ def test_a_large_value_is_cut_between_characters():
     assert shown.form == "text"
 
 
-@given(st.binary(max_size=200), st.sampled_from(FORMS))
+@given(st.binary(max_size=200), st.sampled_from(("auto", *FORMS)))
 def test_every_value_has_every_form_or_another(data, form):
     shown = show(data, form)
     assert shown.lines or shown.events

@@ -34,8 +34,10 @@ async def test_a_value_changes_before_the_readers_eyes(pilot, source, see):
 async def test_a_value_has_other_forms(pilot, see):
     await pilot.press("3", "down", "enter")
     await see(pilot, "greeting  text")
-    await pilot.press("v", "v")
+    await pilot.press("v")
     await see(pilot, "00000000  68 65 6c 6c 6f 20", "greeting  hex")
+    await pilot.press("v")
+    await see(pilot, "greeting  text")
 
 
 async def test_a_key_is_opened_by_its_name(pilot, source, see):
