@@ -162,3 +162,8 @@ def test_ids_only_grow_whatever_the_clock_does(steps: list[tuple[int, int]]) -> 
             assert new >> 10 & 0x3FFF == 7
             last = new
     assert generator.timestamp() >= jobid.timestamp(max(last, 0))
+
+
+@pytest.mark.parametrize("form", jobid.FORMS)
+def test_a_negative_number_is_the_id_of_its_64_bits(form):
+    assert jobid.encode(-1, form) == jobid.encode(jobid.MAX_ID, form)

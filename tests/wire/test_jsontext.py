@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcore.wire.jsontext import dumps, loads
+from fluxcore.wire.jsontext import DEPTH, dumps, loads
 
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -96,3 +96,22 @@ def test_a_small_payload_does_not_import_orjson_and_a_large_one_does():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout.split() == [b"False", b"True"]
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_what_is_read_can_be_written_within_something_else(opening):
+    closing = "]" if opening == "[" else "}"
+
+    def nested(depth: int) -> bytes:
+        return (opening * depth + "1" + closing * depth).encode()
+
+    obj = loads(nested(DEPTH))
+    for _ in range(50):
+        obj = {"in": obj}
+    assert loads(nested(DEPTH)) == json.loads(nested(DEPTH))
+    assert dumps(obj)
+    for depth in (DEPTH + 1, 254, 300, 1000, 5000):
+        with pytest.raises(ValueError):
+            loads(nested(depth))
+    wide = json.dumps([[n] for n in range(1000)]).encode()
+    assert len(loads(wide)) == 1000

@@ -302,7 +302,7 @@ class RunControl:
         self._interrupt(signum)
 
     async def _signal_jobs(self, signum: int) -> None:
-        request = {"dry_run": False, "userid": c.USERID_UNKNOWN, "signum": signum}
+        request = {"dry_run": False, "userid": c.USERID_UNKNOWN, "signum": int(signum)}
         answer = await self._flux.rpc("job-manager.killall", request)
         self._flux.log(LOG_INFO, f"forwarded signal {signum} to {answer.json['count']} jobs")
 

@@ -119,7 +119,7 @@ def encode(jobid: int, form: str = "f58", *, ascii_only: bool = False) -> str:
         raise ValueError(f"Unknown to={form}")
     if ascii_only and form == "f58":
         writer = f58plain
-    return writer(jobid)
+    return writer(jobid & MAX_ID)
 
 
 def f58(jobid: int, *, ascii_only: bool = False) -> str:
@@ -134,7 +134,7 @@ def f58plain(jobid: int) -> str:
 
 def dothex(jobid: int) -> str:
     """``jobid`` as four dotted groups of 16 bits: how KVS keys and the job schema have it."""
-    digits = f"{jobid:016x}"
+    digits = f"{jobid & MAX_ID:016x}"
     return f"{digits[:4]}.{digits[4:8]}.{digits[8:12]}.{digits[12:]}"
 
 
@@ -154,6 +154,7 @@ def wants_ascii(environ: Mapping[str, str], encoding: str) -> bool:
 
 def _base58(value: int) -> str:
     text = ""
+    value &= MAX_ID  # it comes from JSON, which has no unsigned numbers
     while value or not text:
         value, digit = divmod(value, 58)
         text = _B58[digit] + text

@@ -11,6 +11,11 @@ import json
 import sys
 from typing import Any, Final, NoReturn
 
+#: The levels that a text may have. orjson reads a thousand, and writes no more than 254: what comes
+#: in must go out again, within something else.
+DEPTH: Final = 200
+_WRITABLE: Final = 254
+
 #: From this many bytes on orjson's import is worth its while.
 _LARGE: Final = 1 << 16
 
@@ -34,7 +39,7 @@ def dumps(obj: object) -> bytes:
 def loads(data: bytes) -> Any:
     """What ``data`` stands for.
 
-    :raises ValueError: it is no JSON
+    :raises ValueError: it is no JSON, or nested too deeply to be passed on
     """
     orjson = sys.modules.get("orjson")
     if orjson is None and len(data) < _LARGE:
@@ -44,7 +49,21 @@ def loads(data: bytes) -> Any:
             raise ValueError("nested too deeply") from None
     import orjson as fast
 
-    return fast.loads(data)
+    obj = fast.loads(data)
+    if data.count(b"[") + data.count(b"{") > DEPTH:
+        _check_depth(obj)
+    return obj
+
+
+def _check_depth(obj: object) -> None:
+    import orjson
+
+    for _ in range(_WRITABLE - DEPTH):
+        obj = [obj]
+    try:
+        orjson.dumps(obj)
+    except TypeError:
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -104,6 +104,48 @@ async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
     await flux.close()
 
 
+@pytest.mark.parametrize(("undone", "errnums"), [(False, [28, 0, 0]), (True, [28, 28, 0])])
+async def test_a_full_disk_is_told_to_all_whose_blobs_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undone: bool, errnums: list[int]
+) -> None:
+    """SQLite may undo the whole transaction when there is no room for one of them."""
+    sent: list[Message] = []
+    answers = {"attr.get": {"value": str(tmp_path), "flags": 0}}
+
+    def send(msg: Message) -> None:
+        if msg.type == c.REQUEST and not msg.noresponse:
+            flux.receive(response(msg, answers.get(msg.topic or "")))
+        else:
+            sent.append(msg)
+
+    attrs = {"rank": "0", "size": "1", "content.hash": "sha1"}
+    flux = Flux(send, name="content-sqlite", attrs=attrs)
+    module = ContentSqlite(flux)
+    module.bind(flux.core, "content-sqlite")
+    await module.start()
+    module._db._db.execute("PRAGMA max_page_count=30")
+    store = module._db.store
+
+    def store_or_undo(digests: list[bytes], blobs: list[bytes]) -> None:
+        try:
+            store(digests, blobs)
+        except OSError:
+            if undone:
+                module._db._db.execute("ROLLBACK")
+            raise
+
+    monkeypatch.setattr(module._db, "store", store_or_undo)
+    sent.clear()
+    for blob in (b"small", b"x" * 500_000, b"other"):
+        flux.receive(request("content-backing.store", blob, rolemask=c.ROLE_OWNER))
+    await asyncio.sleep(0)
+    stored = [msg for msg in sent if msg.topic == "content-backing.store"]
+    assert [msg.errnum for msg in stored] == errnums
+    assert stored[-1].data == digest(b"other")
+    await module.stop()
+    await flux.close()
+
+
 async def test_the_answers_to_what_is_wrong(it: Any) -> None:
     rpc = it.flux().rpc
     for name in ("load", "validate"):
@@ -126,8 +168,7 @@ async def test_the_answers_to_what_is_wrong(it: Any) -> None:
     for _ in range(500):
         deep = [deep]
     data = b'{"value":%b}\0' % repr(deep).encode()
-    text = "failed to encode checkpoint value"
-    await fails(rpc("content-backing.checkpoint-put", data), errno.EINVAL, text)
+    await fails(rpc("content-backing.checkpoint-put", data), errno.EPROTO)
     await fails(rpc("content-backing.gc-info", {"epoch": 2**63}), errno.EPROTO)
     await rpc("content-backing.gc-info", {"epoch": 2**63 - 1})
     sweep = {"epoch": 1, "cursor": 0, "high_water": 0, "delete_cap": 1, "window": 1}

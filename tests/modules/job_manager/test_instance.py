@@ -46,6 +46,16 @@ def test_an_instance_that_goes_down_ends_what_runs_and_keeps_what_waits(short_pa
         assert list(jobs(instance)) == [new, waiting, running, done]
 
 
+def test_a_signal_to_the_leader_is_passed_on_to_jobs(short_path: Path) -> None:
+    script = "trap 'exit 7' USR1; echo ready; sleep 1000 & wait"
+    with start(2, f"-Sstatedir={short_path}") as instance:
+        job = flux(instance, "submit", "-N2", "sh", "-c", script)
+        flux(instance, "job", "wait-event", "-p", "guest.output", "-c2", job, "data")
+        os.kill(int(flux(instance, "getattr", "broker.pid")), signal.SIGUSR1)
+        finish = flux(instance, "job", "wait-event", job, "finish")
+        assert finish.endswith("finish status=1792")
+
+
 def test_tasks_that_do_not_want_to_end_are_killed(short_path: Path) -> None:
     """After five seconds; the instance would not end before them."""
     stubborn = "trap '' TERM; sleep 1000; sleep 1000"

@@ -128,6 +128,11 @@ class Database:
         with sqlite_errors():
             self._db.execute("BEGIN IMMEDIATE")
 
+    @property
+    def in_transaction(self) -> bool:
+        """False also after a failure for which SQLite has undone all since :meth:`begin`."""
+        return self._db.in_transaction
+
     def commit(self) -> None:
         """Write what was done since :meth:`begin`; on failure nothing of it is written."""
         try:

@@ -128,6 +128,14 @@ class ContentSqlite(Module):
         for req, payload in pending:
             self.flux.respond(req, payload)
 
+    def _rolled_back(self, exc: OSError) -> None:
+        """Fail what was to be written with something that could not be, if all of it is undone."""
+        if not self._db.in_transaction:
+            self._writing = False
+            pending, self._pending = self._pending, []
+            for req, _ in pending:
+                self.flux.core.respond_exception(req, exc)
+
     # -- blobs -----------------------------------------------------------------------------
 
     def _digest_of(self, req: Message) -> bytes:
@@ -158,7 +166,11 @@ class ContentSqlite(Module):
         start = time.perf_counter()
         digests = [self._hash.digest(blob) for blob in blobs]
         self._write()
-        self._db.store(digests, blobs)
+        try:
+            self._db.store(digests, blobs)
+        except OSError as exc:
+            self._rolled_back(exc)
+            raise
         if blobs:
             each = 1e3 * (time.perf_counter() - start) / len(blobs)
             self._store_time.push(each, len(blobs))
@@ -272,12 +284,9 @@ class ContentSqlite(Module):
 
 
 def _encode_checkpoint(value: object) -> str:
-    try:
-        if type(value) in (dict, list):
-            return orjson.dumps(value).decode()
-    except TypeError:
-        pass  # it can be read and is too deep to be written
-    raise rpc_error(errno.EINVAL, "failed to encode checkpoint value")
+    if type(value) not in (dict, list):
+        raise rpc_error(errno.EINVAL, "failed to encode checkpoint value")
+    return orjson.dumps(value).decode()
 
 
 def _need_int64(payload: Mapping[str, Any], key: str) -> int:

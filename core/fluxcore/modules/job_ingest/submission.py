@@ -16,6 +16,7 @@ from fluxcore.job.jobspec import Jobspec
 from fluxcore.job.submission import FLAG_NOVALIDATE, check
 from fluxcore.kvs.ops import Op, put
 from fluxcore.wire.constants import ROLE_OWNER
+from fluxcore.wire.jsontext import loads
 from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int, need_str
 
@@ -75,8 +76,8 @@ def _parse(text: bytes) -> Jobspec:
         near = f" near '{word[0]}'" if word else ""
         raise rpc_error(errno.EINVAL, f"jobspec: invalid JSON: '[' or '{{' expected{near}")
     try:
-        jobspec = orjson.loads(text)
-    except orjson.JSONDecodeError as exc:
+        jobspec = loads(text)
+    except ValueError as exc:
         raise rpc_error(errno.EINVAL, f"jobspec: invalid JSON: {exc}") from None
     if not isinstance(jobspec, dict):
         raise rpc_error(errno.EINVAL, "jobspec: invalid JSON: '{' expected")

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
-from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method, on_event
 from fluxcore.handle.requests import goes_with
@@ -27,7 +26,7 @@ from fluxcore.modules.kvs.options import checkpoint_period, parse_args
 from fluxcore.modules.kvs.primary import Primary
 from fluxcore.modules.kvs.stats import kvs_stats
 from fluxcore.wire.constants import ROLE_OWNER, ROLE_USER
-from fluxcore.wire.message import Message, encode_json
+from fluxcore.wire.message import Message
 from fluxcore.wire.payload import need_int, need_list, need_str
 
 #: Seconds after which what was not used leaves the cache.
@@ -100,7 +99,7 @@ class Kvs(Module):
             self._commits.add(namespace, Commit([name], ops, flags))
         else:
             payload = {"ops": ops, "name": name, "namespace": namespace.name, "flags": flags}
-            self.flux.notify("kvs.relaycommit", _encoded(payload), nodeid=0)
+            self.flux.notify("kvs.relaycommit", payload, nodeid=0)
         namespace.commits[name] = req
         return DEFERRED
 
@@ -250,14 +249,6 @@ class Kvs(Module):
             self._commits.opcount,
             len(self._known.waiting()),
         )
-
-
-def _encoded(payload: dict[str, Any]) -> bytes:
-    """``payload`` as it travels: an object can be read that is too deep to be written."""
-    try:
-        return encode_json(payload)
-    except TypeError:
-        raise rpc_error(errno.EINVAL) from None
 
 
 def _describe_root(namespace: Ns) -> Reply:

@@ -79,7 +79,10 @@ class Primary:
     # -- the end ---------------------------------------------------------------------------
 
     async def save(self) -> None:
-        """Leave a checkpoint, if there is a backing store."""
+        """Leave a checkpoint, if there is a backing store.
+
+        :raises OSError: it cannot be written: what was put since the last one will be gone
+        """
         self._stop_timer()
         namespace = self._namespaces.get(PRIMARY)
         if namespace is None:
@@ -93,6 +96,7 @@ class Primary:
             if exc.errno != errno.ENOSYS:
                 text = f"error saving primary KVS checkpoint: {exc.strerror}"
                 self._flux.log(LOG_ERR, text)
+                raise
 
     # -- now and then ----------------------------------------------------------------------
 
