@@ -18,6 +18,9 @@ from support.backing_store import digest
 from support.refused import fails
 
 
+_FULL = errno.ENOSPC
+
+
 @pytest.fixture
 async def it(instance: Any, tmp_path: Path) -> Any:
     """An instance of one with content and content-sqlite, its file in a statedir."""
@@ -104,7 +107,7 @@ async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
     await flux.close()
 
 
-@pytest.mark.parametrize(("undone", "errnums"), [(False, [28, 0, 0]), (True, [28, 28, 0])])
+@pytest.mark.parametrize(("undone", "errnums"), [(False, [_FULL, 0, 0]), (True, [_FULL, _FULL, 0])])
 async def test_a_full_disk_is_told_to_all_whose_blobs_are_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undone: bool, errnums: list[int]
 ) -> None:
