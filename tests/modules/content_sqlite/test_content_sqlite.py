@@ -17,7 +17,6 @@ from fluxcore.wire.message import Message, request, response
 from support.backing_store import digest
 from support.refused import fails
 
-
 _FULL = errno.ENOSPC
 
 
