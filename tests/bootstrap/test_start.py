@@ -283,3 +283,15 @@ def test_a_program_that_reads_from_the_terminal(short_path: Path) -> None:
     terminal.type("hello\n")
     terminal.until("got hello")
     assert terminal.end() == 0
+
+
+def test_content_that_cannot_be_written_is_a_failure(short_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    put = f"head -c 3000000 /dev/urandom | base64 | {FLUX} kvs put --raw big=-"
+    line = f'ulimit -f 1000; exec {FLUX} start -Sstatedir={short_path} sh -c "{put}"'
+    env = {name: value for name, value in os.environ.items() if name != "FLUX_URI"}
+    done = subprocess.run(
+        ["bash", "-c", line], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "rc3.0: content cannot be written, and is lost: Input/output error" in done.stderr

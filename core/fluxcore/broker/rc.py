@@ -77,6 +77,12 @@ async def rc3(flux: Flux, rank: int, backing: str) -> int:
     code = 0
     for step in reversed(steps(rank, backing)):
         try:
+            if step.module == backing:
+                await _flush(flux)
+        except OSError as exc:
+            flux.log(LOG_ERR, f"rc3.0: content cannot be written, and is lost: {exc.strerror}")
+            code = 1
+        try:
             await flux.rpc("module.remove", {"name": step.module})
         except FileNotFoundError:
             continue
@@ -84,6 +90,14 @@ async def rc3(flux: Flux, rank: int, backing: str) -> int:
             flux.log(LOG_ERR, f"rc3.0: remove {step.module}: {exc.strerror}")
             code = 1
     return code
+
+
+async def _flush(flux: Flux) -> None:
+    try:
+        await flux.rpc("content.flush")
+    except OSError as exc:
+        if exc.errno != errno.ENOSYS:  # somebody has removed the modules
+            raise
 
 
 async def cleanup(flux: Flux) -> int:
