@@ -19,10 +19,10 @@ from fluxtop.bindings import bindings
 from fluxtop.dashboard import Dashboard
 from fluxtop.data.connection import Connection, Phase
 from fluxtop.data.instance import Instance, InstanceMessage, InstanceWatch
-from fluxtop.data.jobs import CountActive
 from fluxtop.data.trouble import Trouble
 from fluxtop.desk import Desk
 from fluxtop.header import Header
+from fluxtop.leaving import what_ends
 from fluxtop.panes.jobs import JobsPane
 from fluxtop.panes.kvs import KvsPane
 from fluxtop.panes.modules import ModulesPane
@@ -360,28 +360,12 @@ class FluxTop(App[None]):
             self.exit()
 
     async def _leave(self) -> None:
-        what = await self._what_ends()
+        what = await what_ends(self.desk, shown=self._header.facts.embedded)
         if not what:
             self.exit()
             return
         self._warned = time.monotonic()
         self.notify(f"{what}; Q again leaves", severity="warning")
-
-    async def _what_ends(self) -> str:
-        """What ends with the instance that we have started; empty if that is nothing."""
-        if not self._header.facts.embedded:
-            return "the embedded instance ends too, with the jobs in it"
-        trouble = self.desk.source.connection.trouble
-        if trouble is not None and trouble.errnum == errno.ECHILD:
-            return ""  # it has not started, or has ended
-        try:
-            active = await self.desk.source.call(CountActive())
-        except OSError as exc:
-            return f"whether jobs end with the instance is unknown ({Trouble.of(exc)})"
-        if not active:
-            return ""
-        jobs = "1 job ends" if active == 1 else f"{active} jobs end"
-        return f"{jobs} with the instance"
 
     def action_help_quit(self) -> None:
         """Say how to leave, at ctrl+c."""

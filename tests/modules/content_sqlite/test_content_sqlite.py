@@ -79,10 +79,10 @@ async def test_many_blobs_come_in_one_request(it: Any) -> None:
     await fails(rpc("content-backing.store-batch", b"no batch"), errno.EPROTO)
 
 
-async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
-    """What comes in one loop turn is one transaction; a load does not wait for its end."""
+async def alone(folder: Path) -> tuple[ContentSqlite, Flux, list[Message]]:
+    """The module without a broker, its handle, and what it sends that is no request."""
     sent: list[Message] = []
-    answers = {"attr.get": {"value": str(tmp_path), "flags": 0}}
+    answers = {"attr.get": {"value": str(folder), "flags": 0}}
 
     def send(msg: Message) -> None:
         if msg.type == c.REQUEST and not msg.noresponse:
@@ -96,6 +96,12 @@ async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
     module.bind(flux.core, "content-sqlite")
     await module.start()
     sent.clear()
+    return module, flux, sent
+
+
+async def test_a_batch_is_answered_when_it_is_written(tmp_path: Path) -> None:
+    """What comes in one loop turn is one transaction; a load does not wait for its end."""
+    module, flux, sent = await alone(tmp_path)
     for n in range(5):
         flux.receive(request("content-backing.store", b"%d" % n, rolemask=c.ROLE_OWNER))
     flux.receive(request("content-backing.load", digest(b"3"), rolemask=c.ROLE_OWNER))
@@ -111,20 +117,7 @@ async def test_a_full_disk_is_told_to_all_whose_blobs_are_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undone: bool, errnums: list[int]
 ) -> None:
     """SQLite may undo the whole transaction when there is no room for one of them."""
-    sent: list[Message] = []
-    answers = {"attr.get": {"value": str(tmp_path), "flags": 0}}
-
-    def send(msg: Message) -> None:
-        if msg.type == c.REQUEST and not msg.noresponse:
-            flux.receive(response(msg, answers.get(msg.topic or "")))
-        else:
-            sent.append(msg)
-
-    attrs = {"rank": "0", "size": "1", "content.hash": "sha1"}
-    flux = Flux(send, name="content-sqlite", attrs=attrs)
-    module = ContentSqlite(flux)
-    module.bind(flux.core, "content-sqlite")
-    await module.start()
+    module, flux, sent = await alone(tmp_path)
     module._db._db.execute("PRAGMA max_page_count=30")
     store = module._db.store
 
@@ -137,7 +130,6 @@ async def test_a_full_disk_is_told_to_all_whose_blobs_are_not_written(
             raise
 
     monkeypatch.setattr(module._db, "store", store_or_undo)
-    sent.clear()
     for blob in (b"small", b"x" * 500_000, b"other"):
         flux.receive(request("content-backing.store", blob, rolemask=c.ROLE_OWNER))
     await asyncio.sleep(0)
