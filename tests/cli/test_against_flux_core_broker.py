@@ -11,6 +11,8 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 _ROUTE = re.compile(r"time=[\d.]+ ms \([0-9a-f!]+\)")
 _CLOCK = re.compile(r"^ \d\d:\d\d:\d\d run [\d.]+\w+,")
+#: Idle, Sendq and Recvq of a module.
+_NUMBERS = re.compile(r" +\d+(?=  [A-Z] )|(?<=  [A-Z]) +\d+ +\d+")
 _SEQUENCE = re.compile(r"seq=\d+$")
 
 
@@ -78,7 +80,7 @@ def test_the_broker(flux_core_instance: FluxCoreInstance, line: str) -> None:
     ],
 )
 def test_what_takes_time(flux_core_instance: FluxCoreInstance, line: str) -> None:
-    compare(flux_core_instance, line, _ROUTE, _CLOCK, _SEQUENCE)
+    compare(flux_core_instance, line, _ROUTE, _CLOCK, _NUMBERS, _SEQUENCE)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
