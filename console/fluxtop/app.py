@@ -124,11 +124,10 @@ class FluxTop(App[None]):
     def _takes_keys(self) -> bool:
         """True if what was opened last is there to take a key."""
         if len(self.screen_stack) > 1:
-            return self.screen.is_mounted and self.focused is not None
-        if not self.dashboard.is_attached or not self.dashboard.pane.body.is_attached:
-            return False
-        focused = self.focused
-        return focused is self._command or self.dashboard.pane_of(focused) is self.dashboard.pane
+            if not self.screen.is_mounted:
+                return False
+            return self.focused is not None or not self.screen.focus_chain
+        return self.dashboard.is_attached and not self.dashboard.focusing
 
     def fault(self, exc: Exception) -> None:
         """Show a fault of ours, and go on."""

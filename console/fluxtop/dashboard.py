@@ -31,6 +31,8 @@ class Dashboard(Vertical):
         #: The pane that the user is in.
         self.current = LEFT[0]
         self.zoomed = False
+        #: True while that pane is being made, and so cannot have the focus yet.
+        self.focusing = False
         #: The pane of the detail column that is open.
         self.opened: str | None = None
         self._before = LEFT[0]
@@ -92,15 +94,16 @@ class Dashboard(Vertical):
 
     def _focus(self, pane: Pane) -> None:
         """Give ``pane`` the focus now: the next key is for it, however soon it comes."""
-        if pane.body.is_attached:
-            self.screen.set_focus(pane.body, scroll_visible=False)
-        else:
+        self.focusing = not pane.body.is_attached
+        if self.focusing:
             self.call_after_refresh(self._focus_late, pane)
+        else:
+            self.screen.set_focus(pane.body, scroll_visible=False)
 
     def _focus_late(self, pane: Pane) -> None:
         """A pane that has just been made is there; the user may have gone on meanwhile."""
         if self.current == pane.ID:
-            self.screen.set_focus(pane.body, scroll_visible=False)
+            self._focus(pane)
 
     def entered(self, pane: Pane) -> None:
         """The focus has come into ``pane``, however."""

@@ -69,7 +69,9 @@ class TypeAhead:
 
     async def _settle(self, number: int) -> None:
         """Wait until what the key has opened can take the next one."""
-        if number != self._number or self._ready():
+        if number != self._number or self._timer is None:
+            return  # it was not waited for any longer
+        if self._ready():
             await self._arrived(number)
         else:
             self._app.call_after_refresh(self._settle, number)

@@ -108,9 +108,11 @@ class Table(SpanScroll, Generic[R], can_focus=True):
 
     def mark(self, *, sorted_by: str | None = None, stale: bool | None = None) -> None:
         """Mark the column that rows are sorted by, or the rows as no longer true."""
+        before = self._sorted_by, self._stale
         self._sorted_by = self._sorted_by if sorted_by is None else sorted_by
         self._stale = self._stale if stale is None else stale
-        self.refresh()
+        if (self._sorted_by, self._stale) != before:
+            self.refresh()
 
     # -- the cursor ------------------------------------------------------------------------
 

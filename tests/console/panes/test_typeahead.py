@@ -57,3 +57,11 @@ async def test_keys_go_on_when_a_widget_goes_with_a_key_on_its_way(pilot, source
     await see(pilot, "local:///other", "p Pause")
     burst("2", "slash", *"kvs", "enter")
     await see(pilot, "/kvs  rank 0, 10 modules")
+
+
+async def test_a_question_without_a_field_takes_the_next_key_at_once(pilot, see, burst, until):
+    """And not only when the console's patience is at its end."""
+    await pilot.press("2", *"jjj")
+    pilot.app._typeahead._later = lambda _number: pytest.fail("the key was waited for")
+    burst("X", "escape", "4")
+    await until(pilot, lambda: pilot.app.dashboard.current == "jobs")
