@@ -117,24 +117,26 @@ class ContentSqlite(Module):
         if not self._writing:
             return
         self._writing = False
-        pending, self._pending = self._pending, []
         try:
             self._db.commit()
         except OSError as exc:
             self.flux.log(LOG_ERR, f"commit: {exc.strerror}")
-            for req, _ in pending:
-                self.flux.core.respond_exception(req, exc)
+            self._fail_pending(exc)
             return
+        pending, self._pending = self._pending, []
         for req, payload in pending:
             self.flux.respond(req, payload)
+
+    def _fail_pending(self, exc: OSError) -> None:
+        pending, self._pending = self._pending, []
+        for req, _ in pending:
+            self.flux.core.respond_exception(req, exc)
 
     def _rolled_back(self, exc: OSError) -> None:
         """Fail what was to be written with something that could not be, if all of it is undone."""
         if not self._db.in_transaction:
             self._writing = False
-            pending, self._pending = self._pending, []
-            for req, _ in pending:
-                self.flux.core.respond_exception(req, exc)
+            self._fail_pending(exc)
 
     # -- blobs -----------------------------------------------------------------------------
 
