@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ from fluxcore.handle.loop import new_event_loop
 
 #: One busy thread must not hold the loop up for Python's default of 5 ms.
 _SWITCH_INTERVAL: Final = 500e-6
+#: New containers between two looks for cyclic garbage, of which messages leave none.
+_GC_THRESHOLD: Final = 20_000
 #: Seconds that a broker may take to end when who started it is gone.
 _ORPHAN_TIMEOUT: Final = 60
 
@@ -39,6 +42,7 @@ class Lifeline:
 def run_broker(options: BrokerOptions, lifeline: Lifeline | None = None) -> int:
     """Boot a broker, by PMI if the environment has it, and run it to its end; the exit code."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.set_threshold(_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         try:
             return runner.run(_run(options, lifeline))

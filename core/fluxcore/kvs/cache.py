@@ -66,22 +66,28 @@ class Cache(Generic[K, V]):
         entry.used = self.now
         return entry.value
 
-    def add(self, key: K, value: V, size: int) -> None:
-        """Put ``value`` of ``size`` bytes at ``key``, in place of what is there.
+    def add(self, key: K, value: V, size: int) -> bool:
+        """Put ``value`` of ``size`` bytes at ``key``; False if it takes the place of another.
 
         A hold on the entry stays.
         """
-        old = self._free.pop(key, None)
         entry = _Entry(value, size, self.now)
+        self.size += size
+        old = self._held.get(key)
         if old is not None:
-            self.size -= old.size
-        held = self._held.get(key)
-        if held is not None:
-            self.size -= held.size
-            entry.holds = held.holds
+            entry.holds = old.holds
             self._held[key] = entry
         else:
+            old = self._free.pop(key, None)
             self._free[key] = entry
+        if old is not None:
+            self.size -= old.size
+        return old is None
+
+    def add_held(self, key: K, value: V, size: int) -> None:
+        """Put ``value`` at ``key``, where nothing is, and hold it."""
+        entry = self._held[key] = _Entry(value, size, self.now)
+        entry.holds = 1
         self.size += size
 
     def hold(self, key: K) -> None:

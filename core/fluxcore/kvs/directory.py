@@ -19,11 +19,11 @@ from fluxcore.kvs.errors import kvs_error
 from fluxcore.kvs.treeobj import (
     INLINE_MAX,
     Treeobj,
+    dirref_text,
     encode,
     is_valid,
     kind_of,
     load_json,
-    make_dirref,
 )
 
 _HEAD: Final = b'{"data":{'
@@ -131,7 +131,7 @@ def find_text(names: list[str], texts: list[bytes], name: str) -> bytes | None:
     at = bisect_left(names, name)
     if at == len(names) or names[at] != name:
         return None
-    return texts[at][len(encode(name)) + 1 :]
+    return texts[at][len(orjson.dumps(name)) + 1 :]
 
 
 #: What a new directory starts from.
@@ -216,17 +216,15 @@ def finish_all(root: Draft, kind: HashType = DEFAULT_HASH) -> list[tuple[str, Di
 
     :returns: each changed directory under its blobref; the last one is the root's, if any
     """
-    order = [root]
-    for draft in order:
-        order.extend(draft.children.values())
+    order: list[tuple[Draft, str, Draft | None]] = [(root, "", None)]
+    for draft, _, _ in order:
+        order.extend((child, name, draft) for name, child in draft.children.items())
     done: list[tuple[str, Directory]] = []
-    refs: dict[int, str] = {}
-    for draft in reversed(order):
-        children = [(n, refs[id(c)]) for n, c in draft.children.items() if id(c) in refs]
-        for name, ref in children:
-            draft.put(name, encode(make_dirref(ref)))
+    for draft, name, parent in reversed(order):
         if draft.changed:
             directory = draft.finish()
-            ref = refs[id(draft)] = blobref(directory.blob, kind)
+            ref = blobref(directory.blob, kind)
             done.append((ref, directory))
+            if parent is not None:
+                parent.put(name, dirref_text(ref))
     return done

@@ -17,7 +17,7 @@ from fluxcore.kvs.blobref import DEFAULT_HASH, HashType, blobref
 from fluxcore.kvs.directory import EMPTY, Directory, Draft, finish_all, must_be_stored_apart
 from fluxcore.kvs.errors import kvs_error
 from fluxcore.kvs.key import PRIMARY, ROOT, normalize
-from fluxcore.kvs.machine import Machine, ObjectCache, Stored, fetch, fetch_directory
+from fluxcore.kvs.machine import Machine, ObjectCache, Stored, fetch
 from fluxcore.kvs.ops import APPEND, decode_op
 from fluxcore.kvs.treeobj import Treeobj
 
@@ -119,36 +119,37 @@ class _Transaction:
             draft = self._root
             *path, last = key.split(".")
             for at, name in enumerate(path):
-                step: Draft | str | None = draft.children.get(name)
-                if step is None:
-                    step = yield from self._step(draft, name)
-                if isinstance(step, str):
-                    key = normalize(".".join((step, *path[at + 1 :], last)))
+                step = draft.children.get(name)
+                if step is not None:
+                    draft = step
+                    continue
+                text = draft.get(name)
+                ref = None if text is None else treeobj.dirref_in(text)
+                if ref is not None:
+                    stored = self._cache.get(ref)
+                    if stored is None:
+                        stored = (yield from fetch(self._cache, [ref]))[0]
+                    draft = self._open(draft, name, _directory_in(stored))
+                    continue
+                target = None if text is None else self._target(text)
+                if target is not None:
+                    key = normalize(".".join((target, *path[at + 1 :], last)))
                     break
-                if step is None:
-                    if not making:
-                        return None
-                    step = draft.make(name)
-                draft = step
+                if not making:
+                    return None
+                draft = draft.make(name)
             else:
                 return draft, last
         raise kvs_error(errno.ELOOP)
 
-    def _step(self, draft: Draft, name: str) -> Machine[Draft | str | None]:
-        """What entry ``name`` leads to: a directory, a symlink's target, or nowhere."""
-        text = draft.get(name)
-        if text is None:
+    def _target(self, text: bytes) -> str | None:
+        """The key that the entry ``text`` leads on to if it is a symlink."""
+        if treeobj.text_kind(text) != "symlink":
             return None
-        kind = treeobj.text_kind(text)
-        if kind == "dirref":
-            stored = yield from fetch_directory(self._cache, orjson.loads(text))
-            return self._open(draft, name, _directory_in(stored))
-        if kind == "symlink":
-            namespace, target = treeobj.link_of(orjson.loads(text))
-            if namespace not in (None, self._namespace):
-                raise kvs_error(errno.EINVAL)
-            return target
-        return None
+        namespace, target = treeobj.link_of(orjson.loads(text))
+        if namespace not in (None, self._namespace):
+            raise kvs_error(errno.EINVAL)
+        return target
 
     def _open(self, draft: Draft, name: str, directory: Directory) -> Draft:
         if directory.lists() is not None:
@@ -169,7 +170,7 @@ class _Transaction:
                 todo.extend((child, n, o) for n, o in obj["data"].items())
             elif must_be_stored_apart(obj):
                 ref = self._store_val(obj)
-                draft.put(name, treeobj.encode(treeobj.make_valref([ref])))
+                draft.put(name, treeobj.valref_text(ref))
             else:
                 draft.put(name, treeobj.encode(obj))
 
@@ -192,7 +193,7 @@ class _Transaction:
             return
         if kind == "val":
             old = self._store_val(orjson.loads(text))
-            text = treeobj.encode(treeobj.make_valref([old]))
+            text = treeobj.valref_text(old)
         draft.put(name, treeobj.grow_valref(text, self._store_val(val)))
 
     # -- blobs -----------------------------------------------------------------------------
@@ -207,16 +208,15 @@ class _Transaction:
 
     def finish(self, rootref: str, keys: tuple[str, ...]) -> Applied:
         """Turn the drafts into blobs, and put all blobs into the cache."""
-        fresh = {ref: Stored(blob) for ref, blob in self._stores.items()}
+        cache, stores, new = self._cache, self._stores, 0
+        for ref, blob in stores.items():
+            new += cache.store(ref, Stored(blob))
         directories = finish_all(self._root, self._kind) if self._root is not None else []
         for ref, directory in directories:
-            self._stores[ref] = directory.blob
-            fresh[ref] = Stored(directory.blob, directory)
+            stores[ref] = directory.blob
+            new += cache.store(ref, Stored(directory.blob, directory))
             rootref = ref
-        known = sum(ref in self._cache for ref in fresh)
-        for ref, stored in fresh.items():
-            self._cache.store(ref, stored)
-        return Applied(rootref, self._stores, keys, known)
+        return Applied(rootref, stores, keys, len(stores) - new)
 
 
 def _directory_in(stored: Stored) -> Directory:

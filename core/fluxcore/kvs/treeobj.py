@@ -224,6 +224,31 @@ def load_json(blob: bytes) -> object:
 _KIND_START: Final = b'"type":"'
 _KIND_END: Final = b'","ver":1}'
 _VALREF_END: Final = b'],"type":"valref","ver":1}'
+_DIRREF_END: Final = b'"],"type":"dirref","ver":1}'
+_REF_START: Final = b'{"data":["'
+
+
+def valref_text(ref: str) -> bytes:
+    """The canonical form of a valref to blob ``ref``."""
+    return b'%b%b"%b' % (_REF_START, ref.encode(), _VALREF_END)
+
+
+def dirref_text(ref: str) -> bytes:
+    """The canonical form of a dirref to blob ``ref``."""
+    return b"%b%b%b" % (_REF_START, ref.encode(), _DIRREF_END)
+
+
+def dirref_in(text: bytes) -> str | None:
+    """The blobref in the canonical dirref ``text``, None if it is another tree object.
+
+    :raises OSError: ENOTRECOVERABLE, it has several
+    """
+    if not text.endswith(_DIRREF_END):
+        return None
+    ref = text[len(_REF_START) : -len(_DIRREF_END)]
+    if b'"' in ref:
+        raise kvs_error(errno.ENOTRECOVERABLE)
+    return ref.decode()
 
 
 def text_kind(text: bytes) -> str:

@@ -105,11 +105,9 @@ class Content(Module):
         """A blob -> its digest; EFBIG above the limit."""
         blob = req.data or b""
         self._check_size(blob)
-        digest = self._keep(blob)
         if self.rank == 0:
-            self._store_soon(digest)
-            return digest
-        self._store_through(digest, blob, req)
+            return self._keep_dirty(blob)
+        self._store_through(self._keep(blob), blob, req)
         return DEFERRED
 
     @method("content.store-batch")
@@ -122,12 +120,22 @@ class Content(Module):
         if self.rank != 0:
             raise rpc_error(errno.EINVAL, "blobs can be stored in batches only on rank 0")
         blobs = batch.unpack(req.data)
-        for blob in blobs:
-            self._check_size(blob)
-        digests = [self._keep(blob) for blob in blobs]
-        for digest in digests:
-            self._store_soon(digest)
-        return b"".join(digests)
+        self._check_size(max(blobs, key=len, default=b""))
+        return b"".join(map(self._keep_dirty, blobs))
+
+    def _keep_dirty(self, blob: bytes) -> bytes:
+        """Put ``blob`` into the cache, to be written behind; its digest."""
+        digest = self._hash.digest(blob)
+        if digest in self._dirty:
+            return digest
+        if digest in self._blobs:
+            self._blobs.hold(digest)
+        else:
+            self._blobs.add_held(digest, blob, len(blob))
+            self._respond(self._loads.pop(digest, ()), blob)
+        self._dirty.add(digest)
+        self._plan_pump()
+        return digest
 
     def _check_size(self, blob: bytes) -> None:
         if len(blob) > self._options.blob_size_limit:
@@ -140,12 +148,6 @@ class Content(Module):
             self._blobs.add(digest, blob, len(blob))
             self._respond(self._loads.pop(digest, ()), blob)
         return digest
-
-    def _store_soon(self, digest: bytes) -> None:
-        if digest not in self._dirty:
-            self._blobs.hold(digest)
-            self._dirty.add(digest)
-            self._plan_pump()
 
     def _store_through(self, digest: bytes, blob: bytes, req: Message) -> None:
         waiting = self._stores.get(digest)
