@@ -55,21 +55,21 @@ def test_gpus_are_shown_unless_affinity_is_off() -> None:
     env = job_environment({}, SITE, names(gpus=4), ShellOptions())
     assert env["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"
     options = parse({"gpu-affinity": "per-task"})
-    own = task_environment(1, 1, 2, options, names(gpus=4), None)
+    own = task_environment(1, 1, 2, options, names(gpus=4))
     assert own["CUDA_VISIBLE_DEVICES"] == "2,3"
     off = job_environment({}, SITE, names(gpus=4), parse({"gpu-affinity": "off"}))
     assert "CUDA_VISIBLE_DEVICES" not in off
 
 
 def test_a_task_knows_its_ranks_and_its_pmi_server() -> None:
-    assert task_environment(5, 1, 8, ShellOptions(), names(), 12) == {
+    assert task_environment(5, 1, 8, ShellOptions(), names()) == {
         "FLUX_TASK_RANK": "5",
         "FLUX_TASK_LOCAL_ID": "1",
-        "PMI_FD": "12",
+        "PMI_FD": "3",
         "PMI_RANK": "5",
         "PMI_SIZE": "8",
     }
-    assert "PMI_FD" not in task_environment(5, 1, 8, ShellOptions(), names(), None)
+    assert "PMI_FD" not in task_environment(5, 1, 8, parse({"pmi": "off"}), names())
 
 
 def test_templates_are_filled_in_for_the_job_and_for_each_task() -> None:
@@ -77,4 +77,4 @@ def test_templates_are_filled_in_for_the_job_and_for_each_task() -> None:
     env = job_environment({}, SITE, names(), options)
     assert env["ID"] == "1234"
     assert env["OUT"] == "ƒNH.{{taskid}}"
-    assert task_environment(3, 0, 8, options, names(), None)["OUT"] == "ƒNH.3"
+    assert task_environment(3, 0, 8, options, names())["OUT"] == "ƒNH.3"

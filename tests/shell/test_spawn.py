@@ -2,26 +2,28 @@
 
 import asyncio
 import errno
+import marshal
 import os
 import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fluxcore.shell import spawn
-from fluxcore.shell.spawn import Program, Spawner
+from fluxcore.shell import program
+from fluxcore.shell.launcher import ENDED, REPLY, STARTED
+from fluxcore.shell.program import Program
+from fluxcore.shell.spawn import Spawner
 from support.leaks import no_leaks
 
 Run = Callable[..., "asyncio.Future[tuple[int, str]]"]
 
 
-@pytest.fixture(params=["libc", "subprocess"])
-async def spawner(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Spawner]:
-    if request.param == "subprocess":
-        monkeypatch.setattr(spawn, "_starter", lambda: spawn._by_subprocess)
+@pytest.fixture
+async def spawner() -> AsyncIterator[Spawner]:
     with no_leaks():
         made = Spawner(asyncio.get_running_loop())
         yield made
@@ -38,18 +40,23 @@ async def start(
     """Run a program: its wait status, and what it has written."""
     reading, writing = os.pipe()
     null = os.open(os.devnull, os.O_RDONLY)
-    done: asyncio.Future[int | OSError] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[int | OSError] = loop.create_future()
+    ended: asyncio.Future[int] = loop.create_future()
     fds = ((null, 0), (writing, 1), (writing, 2))
     program = Program(argv, {"PATH": "/usr/bin:/bin", **(env or {})}, cwd, fds, **how)  # type: ignore[arg-type]
     try:
-        spawner.start(program, done.set_result)
+        spawner.start(program, done.set_result, ended.set_result)
         result = await done
         os.close(writing)
         if isinstance(result, OSError):
             raise result
+        status = await ended
         with open(reading, closefd=False) as file:
             text = file.read()
-        return os.waitpid(result, 0)[1], text
+        os.kill(result, 0)  # its id is kept until somebody says that it need not be
+        spawner.reap(result)
+        return status, text
     finally:
         os.close(reading)
         os.close(null)
@@ -72,7 +79,8 @@ async def test_a_program_leads_a_group_unless_it_must_not(spawner: Spawner) -> N
     group, pid = text.split()
     assert group == pid
     _, text = await start(spawner, "sh", "-c", show, own_group=False)
-    assert text.split()[0] == str(os.getpgid(0))
+    group, pid = text.split()
+    assert group not in (pid, str(os.getpgid(0)))
 
 
 async def test_a_program_has_the_signals_as_they_were(spawner: Spawner) -> None:
@@ -155,40 +163,151 @@ async def test_many_programs_are_started_in_order(spawner: Spawner) -> None:
     assert [os.waitstatus_to_exitcode(status) for status, _ in results] == list(range(20))
 
 
+def watched(
+    spawner: Spawner, program: Program
+) -> "tuple[asyncio.Future[Any], asyncio.Future[int]]":
+    """Start a program: what is told of its start and of its end."""
+    loop = asyncio.get_running_loop()
+    started, ended = loop.create_future(), loop.create_future()
+    spawner.start(program, started.set_result, ended.set_result)
+    return started, ended
+
+
+TRUE = Program(["/bin/true"], {}, "/", [])
+SLEEP = Program(["/bin/sleep", "1000"], {}, "/", [])
+
+
 async def test_a_listener_that_fails_costs_no_other_start(spawner: Spawner) -> None:
     loop, faults = asyncio.get_running_loop(), []
     loop.set_exception_handler(lambda _loop, context: faults.append(str(context["exception"])))
-    pids: list[int] = []
-    done = loop.create_future()
 
-    def fail(pid: int | OSError) -> None:
-        pids.append(int(pid))  # type: ignore[arg-type]
+    def fail(_told: object) -> None:
         raise RuntimeError("a fault")
 
-    def told(pid: int | OSError) -> None:
-        pids.append(int(pid))  # type: ignore[arg-type]
-        if len(pids) == 3:
-            done.set_result(None)
-
-    program = Program(["/bin/true"], {}, "/", [])
-    for started in (fail, told):
-        spawner.start(program, started)
-    while len(spawner._started) < 2:  # both before the loop comes to them
-        os.sched_yield()
-    spawner.start(program, told)
-    await asyncio.wait_for(done, 10)
-    assert faults == ["a fault"]
-    for pid in pids:
-        os.waitpid(pid, 0)
+    spawner.start(TRUE, fail, fail)
+    started, ended = watched(spawner, TRUE)
+    assert isinstance(await asyncio.wait_for(started, 10), int)
+    assert await asyncio.wait_for(ended, 10) == 0
+    while len(faults) < 2:
+        await asyncio.sleep(0)
+    assert faults == ["a fault"] * 2
 
 
 async def test_what_is_no_program_costs_no_other_start(spawner: Spawner) -> None:
-    loop = asyncio.get_running_loop()
-    results: list[asyncio.Future[int | OSError]] = [loop.create_future() for _ in range(2)]
-    spawner.start(Program(["/bin/true"], {}, 5, []), results[0].set_result)  # type: ignore[arg-type]
-    spawner.start(Program(["/bin/true"], {}, "/", []), results[1].set_result)
-    error, pid = [await asyncio.wait_for(result, 10) for result in results]
-    assert isinstance(error, OSError)
+    error = await watched(spawner, TRUE._replace(cwd=[]))[0]  # type: ignore[arg-type]
     assert error.errno == errno.EIO
-    assert isinstance(pid, int)
-    os.waitpid(pid, 0)
+    error = await watched(spawner, TRUE._replace(cwd=object()))[0]  # type: ignore[arg-type]
+    assert error.errno == errno.EINVAL
+    assert isinstance(await watched(spawner, TRUE)[0], int)
+
+
+async def test_what_needs_more_than_a_message_goes_through_a_file(spawner: Spawner) -> None:
+    long = "x" * 100_000
+    _, text = await start(spawner, "sh", "-c", 'echo "${#1} ${#A}"', "sh", long, env={"A": long})
+    assert text == "100000 100000\n"
+
+
+async def test_names_that_no_variable_may_have_are_left_out(spawner: Spawner) -> None:
+    _, text = await start(spawner, "env", env={"": "1", "A=B": "2", "C": "3"})
+    assert text.split() == ["PATH=/usr/bin:/bin", "C=3"]
+
+
+async def test_a_burst_of_starts_waits_for_the_launcher(spawner: Spawner) -> None:
+    program = TRUE._replace(env={"A": "x" * 20_000})
+    first, _ = watched(spawner, TRUE)
+    await first
+    assert spawner._launcher is not None
+    spawner._launcher.send_signal(signal.SIGSTOP)  # so that its socket gets full
+    watches = [watched(spawner, program) for _ in range(50)]
+    assert spawner._unsent
+    spawner._launcher.send_signal(signal.SIGCONT)
+    for started, ended in watches:
+        assert isinstance(await started, int)
+        assert await ended == 0
+
+
+async def test_what_a_lost_launcher_has_started_is_killed_and_counts_as_that(
+    spawner: Spawner,
+) -> None:
+    started, ended = watched(spawner, SLEEP)
+    pid = await started
+    launcher = spawner._launcher
+    assert launcher is not None
+    assert launcher.pid == int(Path(f"/proc/{pid}/stat").read_text().split()[3])
+    launcher.send_signal(signal.SIGSTOP)
+    waiting, _ = watched(spawner, TRUE)  # which it never comes to
+    launcher.kill()
+    assert await asyncio.wait_for(ended, 10) == signal.SIGKILL
+    assert (await waiting).errno == errno.EIO
+    while Path(f"/proc/{pid}").exists():  # until its new parent has reaped it
+        await asyncio.sleep(0)
+    spawner.reap(pid)
+    again, ended = watched(spawner, TRUE)
+    assert isinstance(await again, int)
+    assert await ended == 0
+    assert spawner._launcher is not launcher
+
+
+async def test_what_was_asked_for_before_the_end_is_started_and_told(spawner: Spawner) -> None:
+    started, ended = watched(spawner, SLEEP)
+    spawner.close()
+    pid = started.result()
+    assert not ended.done()
+    os.kill(pid, signal.SIGKILL)
+    spawner.close()
+
+
+async def test_signals_of_a_terminal_are_not_for_the_launcher(spawner: Spawner) -> None:
+    started, ended = watched(spawner, SLEEP)
+    pid = await started
+    assert spawner._launcher is not None
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        spawner._launcher.send_signal(signum)
+    assert os.getpgid(spawner._launcher.pid) == spawner._launcher.pid
+    os.kill(pid, signal.SIGTERM)
+    assert os.WTERMSIG(await ended) == signal.SIGTERM
+    spawner.reap(pid)
+
+
+async def test_no_launcher_means_no_start(
+    spawner: Spawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    started, ended = watched(spawner, TRUE)
+    assert (await started).errno == errno.ENOENT
+    assert not ended.done()
+
+
+async def test_without_pidfds_the_launcher_hears_of_ends_by_signal() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    code = "import os; del os.pidfd_open; from fluxcore.shell.launcher import main; main({})"
+    launcher = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code.format(theirs.fileno()),
+        pass_fds=[theirs.fileno()],
+        env={"PYTHONPATH": str(Path(program.__file__).parents[2])},
+    )
+    theirs.close()
+    for number in range(3):
+        ours.send(marshal.dumps((number, *TRUE)))
+    replies = sorted(REPLY.unpack(ours.recv(100)) for _ in range(6))
+    assert [kind for kind, _, _ in replies] == [STARTED] * 3 + [ENDED] * 3
+    pids = {pid for kind, _, pid in replies if kind == STARTED}
+    assert {(pid, status) for kind, pid, status in replies if kind == ENDED} == {
+        (pid, 0) for pid in pids
+    }
+    ours.close()
+    assert await launcher.wait() == 0
+
+
+async def test_the_launcher_may_be_there_before_the_first_program(spawner: Spawner) -> None:
+    spawner.launch_soon()
+    assert spawner._launcher is None
+    while spawner._launcher is None:
+        await asyncio.sleep(0)
+    launcher = spawner._launcher
+    assert await watched(spawner, TRUE)[1] == 0
+    assert spawner._launcher is launcher
+    spawner.close()
+    spawner.launch_soon()  # what has not begun by the end does not begin

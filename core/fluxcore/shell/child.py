@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 #: What may be given for a standard stream: a file, a descriptor, subprocess.PIPE or DEVNULL;
@@ -80,64 +81,28 @@ class Child:
 
 def watch_exit(loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]) -> None:
     """Call ``callback`` on the loop with the wait status of our child ``pid`` once it ends."""
-
-    def ended(status: int) -> None:
-        os.waitpid(pid, 0)
-        callback(status)
-
-    watch_end(loop, pid, ended)
-
-
-def watch_end(
-    loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]
-) -> Callable[[], None]:
-    """As :func:`watch_exit`, but the child is left a zombie, so that its id stays its own.
-
-    It is to be reaped with os.waitpid. What is returned ends the watch before that.
-    """
     try:
         pidfd = os.pidfd_open(pid)
     except (AttributeError, OSError):
-        return _watch_in_thread(loop, pid, callback)
-    watching = True
-
-    def stop() -> None:
-        nonlocal watching
-        if watching:
-            watching = False
-            loop.remove_reader(pidfd)
-            os.close(pidfd)
+        _watch_in_thread(loop, pid, callback)
+        return
 
     def ready() -> None:
-        stop()
-        callback(_peek(pid))
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+        callback(os.waitpid(pid, 0)[1])
 
     loop.add_reader(pidfd, ready)
-    return stop
-
-
-def _peek(pid: int) -> int:
-    """Wait for our child ``pid`` without reaping it; its wait status."""
-    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert end is not None
-    if end.si_code == os.CLD_EXITED:
-        return int(end.si_status) << 8
-    dumped = 0x80 if end.si_code == os.CLD_DUMPED else 0
-    return int(end.si_status) | dumped
 
 
 def _watch_in_thread(
     loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]
-) -> Callable[[], None]:
+) -> None:
     """For systems without pidfds: a thread that waits."""
-    stopped = threading.Event()
-
-    def tell(status: int) -> None:
-        if not stopped.is_set():
-            callback(status)
 
     def wait() -> None:
-        loop.call_soon_threadsafe(tell, _peek(pid))
+        status = os.waitpid(pid, 0)[1]
+        with suppress(RuntimeError):  # the loop is closed, and nobody asks any more
+            loop.call_soon_threadsafe(callback, status)
 
     threading.Thread(target=wait, name=f"wait-{pid}", daemon=True).start()
-    return stopped.set

@@ -8,7 +8,8 @@ from fluxcore.job import jobid
 from fluxcore.shell.mustache import Names, render
 from fluxcore.shell.options import ShellOptions
 
-_PMI_FD: Final = "PMI_FD"
+#: The descriptor that a task has its PMI socket under.
+PMI_FD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ def job_environment(
 
 
 def task_environment(
-    taskid: int, index: int, size: int, options: ShellOptions, names: Names, pmi_fd: int | None
+    taskid: int, index: int, size: int, options: ShellOptions, names: Names
 ) -> dict[str, str]:
     """What a task has beyond its job's environment."""
     env = {"FLUX_TASK_RANK": str(taskid), "FLUX_TASK_LOCAL_ID": str(index)}
-    if pmi_fd is not None:
-        env |= {_PMI_FD: str(pmi_fd), "PMI_RANK": str(taskid), "PMI_SIZE": str(size)}
+    if options.pmi:
+        env |= {"PMI_FD": str(PMI_FD), "PMI_RANK": str(taskid), "PMI_SIZE": str(size)}
     if options.gpu_affinity == "per-task" and names.node is not None:
         env["CUDA_VISIBLE_DEVICES"] = _own_gpus(names, index)
     if options.env_expand:

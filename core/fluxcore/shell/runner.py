@@ -24,9 +24,10 @@ from fluxcore.shell.opening import OpenFiles, Opening, close_inputs, needs_files
 from fluxcore.shell.options import ShellOptions, parse
 from fluxcore.shell.output_file import Pieces
 from fluxcore.shell.place import Place, prepare
+from fluxcore.shell.program import Program
 from fluxcore.shell.reports import fatal_report, log_report
 from fluxcore.shell.shell import Shell
-from fluxcore.shell.spawn import Program, Spawner
+from fluxcore.shell.spawn import Spawner
 from fluxcore.shell.sweep import Sweeper
 from fluxcore.shell.task import TaskIO
 
@@ -207,7 +208,7 @@ class ShellRunner:
         options, size = self._options, place.names.layout.ntasks
         for task, taskid in zip(self._tasks, shell.taskids, strict=True):
             index = task.index
-            own = task_environment(taskid, index, size, options, place.names, task.pmi_fd)
+            own = task_environment(taskid, index, size, options, place.names)
             names = place.names.of_task(taskid, index)
             program = Program(
                 [render(word, names) for word in argv],
@@ -217,7 +218,7 @@ class ShellRunner:
                 options.own_group,
                 cpus[index],
             )
-            self._host.spawner.start(program, partial(self._spawned, shell, task))
+            self._host.spawner.start(program, partial(self._spawned, shell, task), task.exited)
 
     def _spawned(self, shell: Shell, task: TaskIO, result: int | OSError) -> None:
         if isinstance(result, OSError):
@@ -363,7 +364,7 @@ class ShellRunner:
             self._watching.cancel()
         for task in self._tasks:
             task.close()
-            task.reap(group=self._options.own_group)
+            task.reap(self._host.spawner.reap, group=self._options.own_group)
         close_inputs(self._inputs)
         if self._files is not None:
             self._files.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-from fluxcore.shell.child import watch_end
+from fluxcore.shell.environment import PMI_FD
 from fluxcore.shell.stdin import StdinPipe
 
 _CHUNK: Final = 1 << 16
@@ -58,7 +58,6 @@ class TaskIO:
         self._listener = listener
         self.pid = 0
         self.ended = False
-        self._unwatch: Callable[[], None] | None = None
         self._watching = False
         self._held = False
         self._stdin: StdinPipe | None = None
@@ -73,24 +72,18 @@ class TaskIO:
 
     def _open(self, stdin: int | None, pmi: bool) -> None:
         if stdin is None:
-            stdin, writing = _pipe()
+            stdin, writing = os.pipe()
             self._stdin = StdinPipe(self._loop, writing)
         self._theirs.append((stdin, 0))
         for number, stream in enumerate(STREAMS, 1):
-            self._outputs[stream], theirs = _pipe()
+            self._outputs[stream], theirs = os.pipe()
             self._theirs.append((theirs, number))
             os.set_blocking(self._outputs[stream], False)
         if pmi:
             ours, peer = socket.socketpair()
             ours.setblocking(False)
             self._pmi = ours.detach()
-            fd = _high(peer.detach())
-            self._theirs.append((fd, fd))
-
-    @property
-    def pmi_fd(self) -> int | None:
-        """The number that the task has its PMI socket under."""
-        return self._theirs[3][0] if len(self._theirs) > 3 else None
+            self._theirs.append((peer.detach(), PMI_FD))
 
     @property
     def fds(self) -> list[tuple[int, int]]:
@@ -103,11 +96,10 @@ class TaskIO:
         """The task runs."""
         self.pid = pid
         self._close_theirs()
-        self._unwatch = watch_end(self._loop, pid, self._exited)
 
-    def _exited(self, status: int) -> None:
+    def exited(self, status: int) -> None:
+        """The task has ended."""
         self.ended = True
-        self._unwatch = None
         if self._stdin is not None:
             self._stdin.close()
         for stream in list(self._outputs):
@@ -123,19 +115,16 @@ class TaskIO:
             with suppress(ProcessLookupError, PermissionError):
                 (os.killpg if group else os.kill)(self.pid, signum)
 
-    def reap(self, *, group: bool = True) -> None:
-        """Forget a task that has ended; what is left of its group is killed."""
+    def reap(self, forget: Callable[[int], None], *, group: bool = True) -> None:
+        """``forget`` a task that has ended; what is left of its group is killed."""
         if self.pid:
             if group:
                 self.kill(signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            forget(self.pid)
             self.pid = 0
 
     def close(self) -> None:
         """Close all that is open."""
-        if self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
         self._close_theirs()
         if self._stdin is not None:
             self._stdin.close()
@@ -266,22 +255,3 @@ class TaskIO:
                 self._loop.remove_reader(self._pmi)
             os.close(self._pmi)
             self._pmi = None
-
-
-def _pipe() -> tuple[int, int]:
-    reading, writing = os.pipe()
-    return _high(reading), _high(writing)
-
-
-def _high(fd: int) -> int:
-    """``fd``, or where it has the number of a standard stream a copy that has not.
-
-    The task would otherwise get one stream in place of the other.
-    """
-    if fd > 2:
-        return fd
-    import fcntl
-
-    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    os.close(fd)
-    return copy

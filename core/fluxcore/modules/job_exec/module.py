@@ -37,7 +37,8 @@ class JobExec(Module):
 
     async def start(self) -> None:
         """Run shells; on rank 0 tell the job manager that jobs can be started."""
-        self._shells = ShellService(self.flux, await self._host())
+        host = await self._host()
+        self._shells = ShellService(self.flux, host)
         prefixes = self._shells.bind(self.flux.core)
         if self.rank == 0:
             self._coordinator = Coordinator(self.flux, self._options, lambda: self.debug_flags)
@@ -46,6 +47,7 @@ class JobExec(Module):
             await self.flux.rpc("event.subscribe", {"topic": prefix})
         if self.rank == 0:
             await self.flux.rpc("job-manager.exec-hello", {"service": self.service})
+            host.spawner.launch_soon()
 
     async def _host(self) -> Host:
         level = int(await self._attr("instance-level", "0"))
