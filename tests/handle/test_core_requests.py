@@ -75,7 +75,7 @@ def test_the_end_of_the_connection_ends_every_request(wire: Wire) -> None:
     sinks = [Sink(), Sink()]
     wire.core.request(sinks[0], "a.b")
     wire.core.request(sinks[1], "a.b", flags=c.STREAMING)
-    wire.core.fail_pending(errno.ECONNRESET)
+    wire.core.disconnect(errno.ECONNRESET)
     assert [[m.errnum for m in sink.got] for sink in sinks] == [[errno.ECONNRESET]] * 2
     assert wire.core.pending == 0
     with pytest.raises(ConnectionResetError):

@@ -11,7 +11,7 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.logline import parse_line
 from fluxcore.modules.heartbeat import Heartbeat
 from fluxcore.wire import constants as c
-from fluxcore.wire.message import Message, event, response
+from fluxcore.wire.message import Message, error_response, event, response
 from support.instance import NO_RC, MakeLocal
 from support.refused import refused
 from support.virtual_time import run_in_virtual_time
@@ -136,7 +136,8 @@ def test_a_pulse_that_cannot_be_published_is_said() -> None:
         rig = Rig(0)
         rig.publishable = False
         await rig.module.start()
-        rig.flux.core.fail_pending(errno.EPROTO)
+        (publish,) = [msg for _when, msg in rig.sent if msg.topic == "event.publish"]
+        rig.flux.receive(error_response(publish, errno.EPROTO))
         assert rig.log() == ["event.publish: EPROTO"]
         await rig.module.stop()
 

@@ -58,12 +58,13 @@ class Mailbox:
             while waiting:
                 receive(waiting.popleft())
         finally:
-            self._rest()
+            self._busy = False
+            if waiting:
+                self._postpone()
 
-    def _rest(self) -> None:
+    def _postpone(self) -> None:
         """Nothing runs any more; what still waits is for the next loop turn."""
-        self._busy = False
-        if self._waiting and not self._scheduled:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._resume)
 
@@ -78,7 +79,9 @@ class Mailbox:
             while self._waiting and self._waiting[0].type == c.RESPONSE:
                 self.receive(self._waiting.popleft())
         finally:
-            self._rest()
+            self._busy = False
+            if self._waiting:
+                self._postpone()
 
     def _resume(self) -> None:
         self._scheduled = False

@@ -23,7 +23,7 @@ class OwnLink:
         self._mailbox = Mailbox(loop)
         self.subscriptions = Subscriptions()
         self.flux = Flux(self._send, loop=loop, name="broker", uuid=router.uuid, attrs=attrs)
-        self._mailbox.receive = self.flux.receive_if_open
+        self._mailbox.receive = self.flux.receive
 
     def wants(self, topic: str) -> bool:
         """True if the broker itself subscribes to ``topic``."""

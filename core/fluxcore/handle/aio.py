@@ -27,7 +27,7 @@ class Flux:
     """A handle: what a module, the console or a program has of a Flux instance.
 
     Made by :func:`connect` for a socket, or by the broker for a module. ``send`` is where
-    messages go; messages that arrive are given to :meth:`receive`.
+    messages go; messages that arrive are given to ``receive``.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Flux:
     ) -> None:
         self.loop = loop or asyncio.get_running_loop()
         self.core = HandleCore(send, spawn=self._spawn, crashed=self._log_crash)
+        self.receive = self.core.receive
         self.name = name
         self.uuid = uuid
         self._attrs = dict(attrs or {})
@@ -48,7 +49,6 @@ class Flux:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closers: list[Callable[[], None]] = []
         self._on_disconnect: list[Callable[[Exception | None], None]] = []
-        self.connected = True
 
     # -- requests --------------------------------------------------------------------------
 
@@ -91,20 +91,16 @@ class Flux:
         self._check()
         self.core.send(request(topic, payload, nodeid=nodeid, flags=c.NORESPONSE))
 
+    @property
+    def connected(self) -> bool:
+        """False once the connection is gone or the handle closed."""
+        return self.core.connected
+
     def _check(self) -> None:
         if not self.connected:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     # -- serving ---------------------------------------------------------------------------
-
-    def receive(self, msg: Message) -> None:
-        """Take a message that has arrived (called by the connector)."""
-        self.core.receive(msg)
-
-    def receive_if_open(self, msg: Message) -> None:
-        """Take a message that may have arrived after the end."""
-        if self.connected:
-            self.core.receive(msg)
 
     def respond(self, req: Message, payload: Payload = None) -> None:
         """Answer ``req``."""
@@ -236,8 +232,7 @@ class Flux:
         """The connection is gone (called by the connector): every pending request fails."""
         if not self.connected:
             return
-        self.connected = False
-        self.core.fail_pending(errno.ECONNRESET)
+        self.core.disconnect(errno.ECONNRESET)
         for function in self._on_disconnect:
             function(exc)
 
@@ -247,8 +242,7 @@ class Flux:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
-        self.connected = False
-        self.core.fail_pending(errno.ECONNRESET)
+        self.core.disconnect(errno.ECONNRESET)
         for function in self._closers:
             function()
 

@@ -27,11 +27,6 @@ class _Call(Responses):
         self._waiter: asyncio.Future[None] | None = None
         self.tag = flux.core.request(self, topic, payload, nodeid, flags)
 
-    def feed(self, msg: Message) -> None:
-        """Take a response in (called by the handle)."""
-        super().feed(msg)
-        self._wake()
-
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
@@ -43,6 +38,7 @@ class _Call(Responses):
                 raise RuntimeError(f"{self.topic}: another task waits for the same response")
             loop, timer = self._flux.loop, None
             self._waiter = loop.create_future()
+            self._arrived = self._wake
             if self._timeout > 0:
                 timer = loop.call_later(self._timeout, self._expire)
             try:
@@ -51,7 +47,7 @@ class _Call(Responses):
                 self._give_up()
                 raise
             finally:
-                self._waiter = None
+                self._waiter = self._arrived = None
                 if timer is not None:
                     timer.cancel()
         return self.take()

@@ -58,6 +58,8 @@ class HandleCore:
         self._send = send
         self._spawn = spawn
         self._crashed = crashed
+        #: False once the connection is gone or the handle closed: nothing is received any more.
+        self.connected = True
         self._tags = Matchtags()
         self._pending: dict[int, Sink] = {}
         self._methods: dict[str, Method] = {}
@@ -180,7 +182,9 @@ class HandleCore:
     # -- receiving -------------------------------------------------------------------------
 
     def receive(self, msg: Message) -> None:
-        """Take a message that has arrived."""
+        """Take a message that has arrived, if that is not after the end."""
+        if not self.connected:
+            return
         kind = msg.type
         self._rx[kind] += 1
         if kind == c.RESPONSE:
@@ -275,8 +279,9 @@ class HandleCore:
         if tag in self._pending:
             self._pending[tag] = _NOWHERE
 
-    def fail_pending(self, errnum: int) -> None:
-        """End every pending request with ``errnum``: its connection is gone."""
+    def disconnect(self, errnum: int) -> None:
+        """Be connected no more, and end every pending request with ``errnum``."""
+        self.connected = False
         pending, self._pending = self._pending, {}
         for tag, sink in pending.items():
             self._tags.free(tag)

@@ -16,12 +16,14 @@ class Responses:
     again gives it again, so that a finished call is never waited for.
     """
 
-    __slots__ = ("_got", "_last", "_then", "ended", "nodeid", "tag", "topic")
+    __slots__ = ("_arrived", "_got", "_last", "_then", "ended", "nodeid", "tag", "topic")
 
     def __init__(self, topic: str, nodeid: int) -> None:
         self._got: deque[Message] = deque()
         self._last: Message | None = None
         self._then: Callable[[Message], None] | None = None
+        #: Told that there is something to take.
+        self._arrived: Callable[[], None] | None = None
         self.topic = topic
         self.nodeid = nodeid
         self.tag = 0
@@ -36,6 +38,8 @@ class Responses:
             self._then(msg)
         else:
             self._got.append(msg)
+            if self._arrived is not None:
+                self._arrived()
 
     def then(self, function: Callable[[Message], None]) -> None:
         """Call ``function`` with each response, errors included, as it comes.

@@ -34,7 +34,7 @@ class Guest:
 
     def _arrived(self, msg: Message) -> None:
         if self._flux is not None:
-            self._flux.receive_if_open(msg)
+            self._flux.receive(msg)
         elif msg.topic == "welcome":
             self._begin(msg.json)
 

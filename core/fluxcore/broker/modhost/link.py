@@ -7,7 +7,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from fluxcore.broker.router import Router
 from fluxcore.handle.disconnects import Disconnects
@@ -50,6 +50,9 @@ class Gate:
         """True if a client's request may be routed now."""
         return self.online or msg.topic in self.early
 
+
+#: What is looked at for every message: to find a member in an enumeration takes long.
+_EXITED: Final = ModuleState.EXITED
 
 OFFLINE_TEXT = "Upstream Flux broker is offline. Try again later."
 
@@ -177,7 +180,7 @@ class ModuleLink(ABC):
         That and its first hop are part of sending: the module has just made the message and does
         not keep it. What it passes on for others stays as it is.
         """
-        if self.state is ModuleState.EXITED:
+        if self.state is _EXITED:
             return
         self.last_sent = time.time()
         if msg.userid == c.USERID_UNKNOWN:

@@ -33,7 +33,7 @@ class LoopLink(ModuleLink):
         """Make the handle and run the module as a task."""
         send = partial(self._mailbox.send, self.sent)
         flux = Flux(send, loop=self._loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs)
-        self._mailbox.receive = flux.receive_if_open
+        self._mailbox.receive = flux.receive
         runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
         self._task = self._loop.create_task(self._run(runner, flux))
         # Not in _run(): a life that is cancelled at once never begins.

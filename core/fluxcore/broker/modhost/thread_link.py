@@ -92,7 +92,7 @@ class ThreadLink(ModuleLink):
         flux = self._flux = Flux(
             self._send, loop=loop, name=self.name, uuid=self.uuid, attrs=welcome.attrs
         )
-        self._inbox = CrossThreadQueue(loop, flux.receive_if_open)
+        self._inbox = CrossThreadQueue(loop, flux.receive)
         runner = ModuleRunner(flux, self._factory, welcome.args, welcome.conf)
         self._thread = threading.Thread(
             target=self._main, args=(loop, runner), name=f"module-{self.name}", daemon=True
