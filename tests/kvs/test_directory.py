@@ -15,6 +15,12 @@ NAMES = st.text(max_size=6)
 VALUES = st.binary(max_size=6).map(treeobj.make_val)
 
 
+def edited(directory: Directory) -> Draft:
+    draft = Draft.of(directory)
+    assert draft is not None
+    return draft
+
+
 def test_the_empty_directory_has_flux_cores_reference() -> None:
     assert treeobj.encode(treeobj.make_dir()) == EMPTY_BLOB
     assert blobref(EMPTY_BLOB) == "sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91"
@@ -34,7 +40,7 @@ def test_an_edited_directory_is_the_canonical_dir_of_its_entries(
     directory = EMPTY
     for edits in (first, second):
         before = (directory.blob, dict(directory.entries()))
-        draft = Draft(directory)
+        draft = edited(directory)
         for name, obj in edits:
             if obj is None:
                 model.pop(name, None)
@@ -56,21 +62,21 @@ def test_a_loaded_directory_is_edited_as_one_that_was_made(
     entries: dict[str, Any], name: str, value: Any
 ) -> None:
     loaded = Directory.decode(treeobj.encode(treeobj.make_dir(entries)))
-    draft = Draft(loaded)
+    draft = edited(loaded)
     draft.put(name, treeobj.encode(value))
     assert draft.finish().blob == treeobj.encode(treeobj.make_dir({**entries, name: value}))
 
 
 def test_an_unchanged_draft_is_what_it_started_from() -> None:
     directory = Directory.decode(b'{"type":"dir", "ver":1, "data":{}}')
-    draft = Draft(directory)
+    draft = edited(directory)
     draft.delete("nosuch")
     assert draft.finish() is directory
     assert finish_all(draft) == []
 
 
 def test_children_are_finished_before_their_parents_and_dropped_ones_not_at_all() -> None:
-    root = Draft(EMPTY)
+    root = edited(EMPTY)
     root.make("a").make("b")
     root.make("gone").make("too")
     root.put("gone", treeobj.encode(treeobj.make_val(b"1")))
@@ -102,7 +108,7 @@ def test_a_broken_entry_is_noticed_when_it_is_used() -> None:
     blob = treeobj.encode(treeobj.make_dir({"good": good, "bad": {"ver": 1}}))
     directory = Directory.decode(blob)
     assert directory.get("good") == good
-    for use in (lambda: directory.get("bad"), directory.entries, lambda: Draft(directory)):
+    for use in (lambda: directory.get("bad"), directory.entries, lambda: Draft.of(directory)):
         with pytest.raises(OSError) as caught:
             use()
         assert caught.value.errno == errno.ENOTRECOVERABLE

@@ -195,8 +195,8 @@ class Wired:
     def module(self, name: str, rank: int = 0) -> Any:
         """The module's object on a rank, where it runs on the broker's loop."""
         link: Any = self.brokers[rank].host.by_name(name)
-        flux = link._mailbox.receive.__self__
-        return flux.core._methods[f"{name}.ping"].call.__self__
+        core = link._mailbox.receive.__self__
+        return core._methods[f"{name}.ping"].call.__self__
 
     def pulse(self) -> None:
         """The heartbeat."""

@@ -16,6 +16,8 @@ from fluxcore.kvs.errors import kvs_error
 
 K = TypeVar("K")
 
+_BYTES: Final = {bytes}
+
 #: A blob above this many bytes goes alone.
 SMALL: Final = 1 << 16
 
@@ -35,13 +37,16 @@ def unpack(payload: bytes | None) -> list[bytes]:
         blobs = msgpack.unpackb(payload or b"")
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
         raise kvs_error(errno.EPROTO) from None
-    if type(blobs) is not list or not all(type(blob) is bytes for blob in blobs):
+    if type(blobs) is not list or not _BYTES.issuperset(map(type, blobs)):
         raise kvs_error(errno.EPROTO)
     return blobs
 
 
 def parts(blobs: Mapping[K, bytes], keys: Iterable[K]) -> list[list[K]]:
     """``keys`` in groups, each of which is one request: the small blobs together."""
+    if max(map(len, blobs.values()), default=0) <= SMALL:
+        together = list(keys)
+        return [together] if together else []
     small: list[K] = []
     groups: list[list[K]] = []
     for key in keys:

@@ -7,7 +7,7 @@ inside tree objects.
 import errno
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,6 +63,12 @@ def blobref(data: bytes, kind: HashType = DEFAULT_HASH) -> str:
 def valid_blobref(ref: object) -> bool:
     """True if ``ref`` is the text of a blobref of a known hash."""
     return type(ref) is str and _VALID.fullmatch(ref) is not None
+
+
+def to_digests(refs: Iterable[str], kind: HashType) -> bytes:
+    """The digests, one behind the other, that ``refs`` name, which :func:`blobref` has made."""
+    start = len(kind.name) + 1
+    return bytes.fromhex("".join([ref[start:] for ref in refs]))
 
 
 def to_digest(ref: str) -> bytes:

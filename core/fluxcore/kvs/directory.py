@@ -10,6 +10,7 @@ came as a blob and is only read is never taken apart beyond its JSON.
 
 import errno
 from bisect import bisect_left
+from functools import lru_cache
 from typing import Final, cast
 
 import orjson
@@ -28,7 +29,13 @@ from fluxcore.kvs.treeobj import (
 
 _HEAD: Final = b'{"data":{'
 _TAIL: Final = b'},"type":"dir","ver":1}'
+#: Names of so many characters are remembered as they stand in directories.
+_SHORT: Final = 64
 EMPTY_BLOB: Final = _HEAD + _TAIL
+
+
+#: The names in a directory, in order, and their texts (see :func:`entry_text`).
+Lists = tuple[list[str], list[bytes]]
 
 
 class Directory:
@@ -95,7 +102,7 @@ class Directory:
             self._checked = True
         return self._entries
 
-    def lists(self) -> tuple[list[str], list[bytes]] | None:
+    def lists(self) -> Lists | None:
         """Its names in order and their texts, for a new version to copy.
 
         None if there are none yet or an entry is not as a transaction would store it: then the
@@ -121,9 +128,14 @@ def must_be_stored_apart(obj: Treeobj) -> bool:
     return kind == "dir" or (kind == "val" and len(obj["data"]) > INLINE_MAX)
 
 
+# A job's directories are written again and again.
+_quoted_short: Final = lru_cache(4096)(encode)
+
+
 def entry_text(name: str, text: bytes) -> bytes:
     """How an entry stands in its directory: its name and its canonical form."""
-    return encode(name) + b":" + text
+    quoted = _quoted_short(name) if len(name) <= _SHORT else encode(name)
+    return b"%b:%b" % (quoted, text)
 
 
 def find_text(names: list[str], texts: list[bytes], name: str) -> bytes | None:
@@ -135,7 +147,8 @@ def find_text(names: list[str], texts: list[bytes], name: str) -> bytes | None:
 
 
 #: What a new directory starts from.
-EMPTY: Final = Directory(EMPTY_BLOB, [], [])
+_NO_ENTRIES: Final[Lists] = ([], [])
+EMPTY: Final = Directory(EMPTY_BLOB, *_NO_ENTRIES)
 
 
 class Draft:
@@ -147,15 +160,26 @@ class Draft:
 
     __slots__ = ("_base", "_names", "_own", "_texts", "changed", "children")
 
-    def __init__(self, base: Directory) -> None:
-        """Start from ``base``, whose :meth:`Directory.lists` must not be None."""
-        lists = base.lists()
-        assert lists is not None
+    def __init__(self, base: Directory, lists: Lists) -> None:
+        """Made by :meth:`of`."""
         self._base = base
         self._names, self._texts = lists
         self._own = False
         self.changed = False
         self.children: dict[str, Draft] = {}
+
+    @classmethod
+    def of(cls, base: Directory) -> "Draft | None":
+        """One that starts from ``base``; None if that has no :meth:`Directory.lists`."""
+        lists = base.lists()
+        return None if lists is None else cls(base, lists)
+
+    @classmethod
+    def new(cls) -> "Draft":
+        """One without entries, which counts as a change."""
+        draft = cls(EMPTY, _NO_ENTRIES)
+        draft.changed = True
+        return draft
 
     def get(self, name: str) -> bytes | None:
         """The canonical form of entry ``name``, None if there is none.
@@ -176,15 +200,16 @@ class Draft:
             self._names.insert(at, name)
             self._texts.insert(at, item)
 
-    def open(self, name: str, base: Directory) -> "Draft":
-        """The child ``name``, which starts from ``base``: its entry's directory."""
-        child = self.children[name] = Draft(base)
+    def open(self, name: str, base: Directory) -> "Draft | None":
+        """The child ``name``, which starts from ``base``, its entry's directory; see :meth:`of`."""
+        child = Draft.of(base)
+        if child is not None:
+            self.children[name] = child
         return child
 
     def make(self, name: str) -> "Draft":
         """A new, empty child ``name`` in place of whatever is there."""
-        child = self.open(name, EMPTY)
-        child.changed = True
+        child = self.children[name] = Draft.new()
         return child
 
     def delete(self, name: str) -> None:

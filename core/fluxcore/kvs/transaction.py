@@ -14,7 +14,7 @@ import orjson
 
 from fluxcore.kvs import treeobj
 from fluxcore.kvs.blobref import DEFAULT_HASH, HashType, blobref
-from fluxcore.kvs.directory import EMPTY, Directory, Draft, finish_all, must_be_stored_apart
+from fluxcore.kvs.directory import Directory, Draft, finish_all, must_be_stored_apart
 from fluxcore.kvs.errors import kvs_error
 from fluxcore.kvs.key import PRIMARY, ROOT, normalize
 from fluxcore.kvs.machine import Machine, ObjectCache, Stored, fetch
@@ -84,11 +84,9 @@ class _Transaction:
     def start(self, root: Stored) -> None:
         """Open the root directory."""
         directory = _directory_in(root)
-        if directory.lists() is not None:
-            self._root = Draft(directory)
-        else:
-            self._root = Draft(EMPTY)
-            self._root.changed = True
+        self._root = Draft.of(directory)
+        if self._root is None:
+            self._root = Draft.new()
             self._fill(self._root, directory.entries())
 
     def apply(self, key: str, flags: int, dirent: object) -> Machine[None]:
@@ -152,10 +150,10 @@ class _Transaction:
         return target
 
     def _open(self, draft: Draft, name: str, directory: Directory) -> Draft:
-        if directory.lists() is not None:
-            return draft.open(name, directory)
-        child = draft.make(name)
-        self._fill(child, directory.entries())
+        child = draft.open(name, directory)
+        if child is None:
+            child = draft.make(name)
+            self._fill(child, directory.entries())
         return child
 
     # -- the last name ---------------------------------------------------------------------

@@ -106,7 +106,9 @@ class Content(Module):
         blob = req.data or b""
         self._check_size(blob)
         if self.rank == 0:
-            return self._keep_dirty(blob)
+            digest = self._keep_dirty(blob)
+            self._plan_pump()
+            return digest
         self._store_through(self._keep(blob), blob, req)
         return DEFERRED
 
@@ -121,10 +123,12 @@ class Content(Module):
             raise rpc_error(errno.EINVAL, "blobs can be stored in batches only on rank 0")
         blobs = batch.unpack(req.data)
         self._check_size(max(blobs, key=len, default=b""))
-        return b"".join(map(self._keep_dirty, blobs))
+        digests = b"".join(map(self._keep_dirty, blobs))
+        self._plan_pump()
+        return digests
 
     def _keep_dirty(self, blob: bytes) -> bytes:
-        """Put ``blob`` into the cache, to be written behind; its digest."""
+        """Put ``blob`` into the cache, to be written behind by the next pump; its digest."""
         digest = self._hash.digest(blob)
         if digest in self._dirty:
             return digest
@@ -132,9 +136,9 @@ class Content(Module):
             self._blobs.hold(digest)
         else:
             self._blobs.add_held(digest, blob, len(blob))
-            self._respond(self._loads.pop(digest, ()), blob)
+            if digest in self._loads:
+                self._respond(self._loads.pop(digest), blob)
         self._dirty.add(digest)
-        self._plan_pump()
         return digest
 
     def _check_size(self, blob: bytes) -> None:

@@ -15,7 +15,7 @@ from fluxcore.handle.aio import Flux
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.tstat import Tstat
 from fluxcore.kvs import batch
-from fluxcore.kvs.blobref import HashType, to_digest
+from fluxcore.kvs.blobref import HashType, to_digests
 from fluxcore.kvs.checkpoint import Checkpoint
 from fluxcore.kvs.key import PRIMARY
 from fluxcore.kvs.ops import SYNC
@@ -115,7 +115,7 @@ class Commits:
     ) -> None:
         if answer.errnum:
             storing.errnum = answer.errnum
-        elif answer.data != b"".join(map(to_digest, refs)):
+        elif answer.data != to_digests(refs, self._kind):
             storing.errnum = errno.EPROTO  # the content service hashes in another way
         storing.left -= 1
         if storing.left:
