@@ -52,9 +52,7 @@ class Client:
         self.rpcs: dict[int, Rpc] = {}
         self.events: list[int] = []
         broker.router.add_link(self.uuid, self)
-
-    def wants(self, _topic: str) -> bool:
-        return True
+        broker.router.subscribers.add("", self)
 
     def deliver(self, msg: Message) -> None:
         if msg.type == c.EVENT:

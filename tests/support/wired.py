@@ -43,9 +43,6 @@ class Client:
         self.flux = Flux(self._send, name=name, uuid=name)
         broker.router.add_link(name, self)
 
-    def wants(self, _topic: str) -> bool:
-        return False
-
     def deliver(self, msg: Message) -> None:
         if self.flux.connected:
             self.flux.receive(msg)
@@ -95,7 +92,7 @@ class WiredBroker:
         flux = self.own.flux
         for service in (
             AttrService(flux, self.attrs),
-            EventService(self.router, self.host, self.own.subscriptions),
+            EventService(self.router, self.host),
             ServiceService(self.router, self.host),
             ModuleService(self.host, Tracer(flux, self.host.links)),
         ):

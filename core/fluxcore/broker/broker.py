@@ -177,7 +177,7 @@ class Broker:
         services = [
             AttrService(flux, self._attrs),
             self._log,
-            EventService(self._router, self._host, self._own.subscriptions),
+            EventService(self._router, self._host),
             ServiceService(self._router, self._host),
             ModuleService(self._host, self._tracer),
             RunatService(runat),
@@ -185,7 +185,7 @@ class Broker:
             self._shutdown,
         ]
         for prefix in broker.bind(flux.core, "broker"):
-            self._own.subscriptions.add(prefix)
+            self._router.subscribers.add(prefix, self._own)
         for service in services:
             service.bind(flux.core)
         for name in _OWN_SERVICES:

@@ -6,10 +6,9 @@ import errno
 
 from fluxcore.broker.modhost.host import ModuleHost
 from fluxcore.broker.modhost.link import ModuleLink
-from fluxcore.broker.router import Router
+from fluxcore.broker.router import Link, Router
 from fluxcore.handle.errors import rpc_error
 from fluxcore.handle.service import Reply, Service, method
-from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.wire import constants as c
 from fluxcore.wire.errors import PayloadError
 from fluxcore.wire.message import Message, event
@@ -17,15 +16,11 @@ from fluxcore.wire.payload import need_int, need_str, opt_str
 
 
 class EventService(Service):
-    """Serves event.publish, event.subscribe and event.unsubscribe.
+    """Serves event.publish, event.subscribe and event.unsubscribe."""
 
-    A module's subscriptions are with its link; those of the broker's own handle are in ``own``.
-    """
-
-    def __init__(self, router: Router, host: ModuleHost, own: Subscriptions) -> None:
+    def __init__(self, router: Router, host: ModuleHost) -> None:
         self._router = router
         self._host = host
-        self._own = own
 
     @method("event.publish", role=c.ROLE_USER)
     def publish(self, req: Message) -> Reply:
@@ -46,19 +41,19 @@ class EventService(Service):
     @method("event.subscribe")
     def subscribe(self, req: Message) -> Reply:
         """``{topic}``: a module (or the broker) wants the events under that prefix."""
-        self._subscriptions(req).add(need_str(req.json, "topic"))
+        self._router.subscribers.add(need_str(req.json, "topic"), self._link(req))
         return None
 
     @method("event.unsubscribe")
     def unsubscribe(self, req: Message) -> Reply:
         """``{topic}``: the reverse; ENOENT if there is no such subscription."""
-        self._subscriptions(req).remove(need_str(req.json, "topic"))
+        self._router.subscribers.remove(need_str(req.json, "topic"), self._link(req))
         return None
 
-    def _subscriptions(self, req: Message) -> Subscriptions:
-        if not req.routes:
-            return self._own
-        return _module_of(self._host, req).subscriptions
+    def _link(self, req: Message) -> Link:
+        if not req.routes and self._router.own is not None:
+            return self._router.own
+        return _module_of(self._host, req)
 
 
 class ServiceService(Service):

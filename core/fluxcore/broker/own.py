@@ -5,7 +5,6 @@ import asyncio
 from fluxcore.broker.mailbox import Mailbox
 from fluxcore.broker.router import Router
 from fluxcore.handle.aio import Flux
-from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
 
@@ -21,13 +20,8 @@ class OwnLink:
     ) -> None:
         self._router = router
         self._mailbox = Mailbox(loop)
-        self.subscriptions = Subscriptions()
         self.flux = Flux(self._send, loop=loop, name="broker", uuid=router.uuid, attrs=attrs)
         self._mailbox.receive = self.flux.receive
-
-    def wants(self, topic: str) -> bool:
-        """True if the broker itself subscribes to ``topic``."""
-        return self.subscriptions.match(topic)
 
     def deliver(self, msg: Message) -> None:
         """Give ``msg`` to the broker's handle."""

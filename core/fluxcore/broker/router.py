@@ -10,6 +10,7 @@ import errno
 from typing import Protocol
 
 from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.subscribers import Subscribers
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message, error_response
 
@@ -19,13 +20,6 @@ class Link(Protocol):
 
     def deliver(self, msg: Message) -> None:
         """Take ``msg``; never raises."""
-
-
-class EventLink(Link, Protocol):
-    """A link that subscribes to events."""
-
-    def wants(self, topic: str) -> bool:
-        """True if events of ``topic`` are to be delivered."""
 
 
 class Uplink(Protocol):
@@ -56,20 +50,24 @@ class Router:
         self.userid = userid
         self.overlay: Uplink | None = None
         #: The broker's own handle: takes responses without a route left.
-        self.own: EventLink | None = None
-        self._links: dict[str, EventLink] = {}
+        self.own: Link | None = None
+        #: Who is given which events.
+        self.subscribers: Subscribers[Link] = Subscribers()
+        self._links: dict[str, Link] = {}
         self._services: dict[str, Link] = {}
         self._next_seq = 1
 
     # -- links and services ----------------------------------------------------------------
 
-    def add_link(self, uuid: str, link: EventLink) -> None:
-        """Let ``link`` be reached by responses to ``uuid``, and by events."""
+    def add_link(self, uuid: str, link: Link) -> None:
+        """Let ``link`` be reached by responses to ``uuid``."""
         self._links[uuid] = link
 
     def remove_link(self, uuid: str) -> None:
-        """Forget a link and every service it serves."""
+        """Forget a link, what it subscribes to and every service it serves."""
         link = self._links.pop(uuid, None)
+        if link is not None:
+            self.subscribers.drop(link)
         for name in [name for name, server in self._services.items() if server is link]:
             del self._services[name]
 
@@ -177,11 +175,7 @@ class Router:
 
     def deliver_event(self, msg: Message) -> None:
         """Give a published event to the subscribers here and to the brokers below."""
-        topic = msg.topic or ""
-        for link in list(self._links.values()):
-            if link.wants(topic):
-                link.deliver(msg)
-        if self.own is not None and self.own.wants(topic):
-            self.own.deliver(msg)
+        for link in self.subscribers.wanting(msg.topic or ""):
+            link.deliver(msg)
         if self.overlay is not None:
             self.overlay.broadcast(msg)

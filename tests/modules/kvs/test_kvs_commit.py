@@ -156,7 +156,8 @@ async def test_the_setroot_event(kvs: Any, settled: Any) -> None:
     events: list[Message] = []
     await kvs.create("n", 77)
     flux = kvs.instance.flux()
-    kvs.instance.brokers[0].own.subscriptions.add("kvs.namespace-n")
+    broker = kvs.instance.brokers[0]
+    broker.router.subscribers.add("kvs.namespace-n", broker.own)
     flux.core.add_event_handler("kvs.namespace-n", events.append)
     client = kvs.on(0, "n")
     root, _ = await client.commit(ops.put("b..c", b"1"), ops.unlink("a"), ops.put("b.c", b"2"))

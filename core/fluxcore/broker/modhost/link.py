@@ -12,7 +12,6 @@ from typing import Any, Final
 from fluxcore.broker.router import Router
 from fluxcore.handle.disconnects import Disconnects
 from fluxcore.handle.runner import ModuleState
-from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.tracker import RpcTracker
 from fluxcore.wire import constants as c
 from fluxcore.wire.message import Message
@@ -81,7 +80,6 @@ class ModuleLink(ABC):
         self.state = ModuleState.INIT
         self.exit = ModuleExit()
         self.last_sent = 0.0
-        self.subscriptions = Subscriptions()
         self.muted = False
         #: Told of each message, with ``rx`` or ``tx``, while somebody traces the module.
         self.on_message: Callable[[str, Message], None] | None = None
@@ -125,10 +123,6 @@ class ModuleLink(ABC):
         """Messages on their way from the module."""
 
     # -- to the module ---------------------------------------------------------------------
-
-    def wants(self, topic: str) -> bool:
-        """True if the module subscribes to ``topic``."""
-        return self.subscriptions.match(topic)
 
     def deliver(self, msg: Message) -> None:
         """Hand ``msg`` to the module; once it is muted, only what it still waits for."""

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from fluxcore.handle.core import HandleCore
 from fluxcore.handle.disconnects import Disconnects
 from fluxcore.handle.errors import rpc_error
+from fluxcore.handle.subscribers import Subscribers
 from fluxcore.handle.subscriptions import Subscriptions
 from fluxcore.handle.tracker import RpcTracker
 from fluxcore.modules.connector_local.access import Credentials
@@ -52,7 +53,7 @@ class Client:
         #: Messages that it has sent, and that it has been sent.
         self.sent = self.got = 0
         self._send = send
-        self.subscriptions = Subscriptions()
+        self._subscriptions = Subscriptions()
         self.disconnects = Disconnects()
         self.services: set[str] = set()
         self._asked = RpcTracker()
@@ -122,14 +123,14 @@ class Client:
 
     def _subscribe(self, req: Message) -> None:
         prefix = need_str(req.json, "topic")
-        if self.subscriptions.add(prefix):
-            self._clients.subscriptions.add(prefix)
+        if self._subscriptions.add(prefix):
+            self._clients.subscribe(prefix, self)
         self._answer(req)
 
     def _unsubscribe(self, req: Message) -> None:
         prefix = need_str(req.json, "topic")
-        if self.subscriptions.remove(prefix):
-            self._clients.subscriptions.remove(prefix)
+        if self._subscriptions.remove(prefix):
+            self._clients.unsubscribe(prefix, self)
         self._answer(req)
 
     def _add_service(self, req: Message) -> None:
@@ -167,8 +168,8 @@ class Client:
 
     def gone(self) -> None:
         """The connection has ended."""
-        for prefix in self.subscriptions:
-            self._clients.subscriptions.remove(prefix)
+        for prefix in self._subscriptions:
+            self._clients.unsubscribe(prefix, self)
         for name in list(self.services):
             self._forget_service(name)
             owner = self.creds
@@ -190,7 +191,8 @@ class Clients:
 
     def __init__(self, core: HandleCore, subscriptions: SubscriptionHolder) -> None:
         self.core = core
-        self.subscriptions = subscriptions
+        self._subscriptions = subscriptions
+        self._subscribers: Subscribers[Client] = Subscribers()
         self.services: dict[str, Client] = {}
         self._clients: dict[str, Client] = {}
 
@@ -216,10 +218,19 @@ class Clients:
 
     def event(self, msg: Message) -> None:
         """An event: to every client that subscribes to it and may see it."""
-        topic = msg.topic or ""
-        for client in list(self._clients.values()):
-            if client.subscriptions.match(topic) and client.creds.may_see(msg):
+        for client in self._subscribers.wanting(msg.topic or ""):
+            if client.creds.may_see(msg):
                 client.send(msg)
+
+    def subscribe(self, prefix: str, client: Client) -> None:
+        """``client`` wants the events under ``prefix``."""
+        self._subscribers.add(prefix, client)
+        self._subscriptions.add(prefix)
+
+    def unsubscribe(self, prefix: str, client: Client) -> None:
+        """``client`` wants them no more."""
+        self._subscribers.remove(prefix, client)
+        self._subscriptions.remove(prefix)
 
     def request(self, msg: Message) -> bool:
         """A request for a service of a client; False if there is none."""
