@@ -1,7 +1,5 @@
 """The environment of tasks."""
 
-from dataclasses import replace
-
 from fluxcore.resource.rset import ResourceSet
 from fluxcore.shell.environment import Site, job_environment, task_environment
 from fluxcore.shell.layout import layout
@@ -36,7 +34,7 @@ def test_tasks_know_their_job_and_their_instance() -> None:
 
 
 def test_ids_are_ascii_for_who_asks_for_it() -> None:
-    env = job_environment({}, SITE, replace(names(), ascii_ids=True), ShellOptions())
+    env = job_environment({}, SITE, names()._replace(ascii_ids=True), ShellOptions())
     assert env["FLUX_JOB_ID"] == "fNH"
 
 

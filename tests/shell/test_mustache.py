@@ -1,7 +1,5 @@
 """Templates."""
 
-from dataclasses import replace
-
 import pytest
 
 from fluxcore.resource.rset import ResourceSet
@@ -48,7 +46,7 @@ def test_a_task_has_its_own_tags() -> None:
 
 
 def test_a_node_is_not_known_everywhere() -> None:
-    assert render("{{node.id}}", replace(names(), node=None)) == "{{node.id}}"
+    assert render("{{node.id}}", names()._replace(node=None)) == "{{node.id}}"
 
 
 @pytest.mark.parametrize(

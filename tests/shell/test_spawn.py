@@ -17,7 +17,7 @@ from fluxcore.shell import program
 from fluxcore.shell.launcher import ENDED, REPLY, STARTED
 from fluxcore.shell.program import Program
 from fluxcore.shell.spawn import Spawner
-from support.leaks import no_leaks
+from support.leaks import is_running, no_leaks
 
 Run = Callable[..., "asyncio.Future[tuple[int, str]]"]
 
@@ -239,7 +239,7 @@ async def test_what_a_lost_launcher_has_started_is_killed_and_counts_as_that(
     launcher.kill()
     assert await asyncio.wait_for(ended, 10) == signal.SIGKILL
     assert (await waiting).errno == errno.EIO
-    while Path(f"/proc/{pid}").exists():  # until its new parent has reaped it
+    while is_running(pid):
         await asyncio.sleep(0)
     spawner.reap(pid)
     again, ended = watched(spawner, TRUE)

@@ -23,6 +23,15 @@ def descriptors() -> dict[int, str]:
     return found
 
 
+def is_running(pid: int) -> bool:
+    """False for a process that is gone, or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def processes_with(mark: str) -> list[str]:
     """The command lines of the processes whose environment holds ``mark``."""
     found = []

@@ -11,6 +11,7 @@ user may type, :func:`encode` writes one::
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 #: The forms that :func:`encode` knows.
@@ -152,6 +153,7 @@ def wants_ascii(environ: Mapping[str, str], encoding: str) -> bool:
     return not utf8 or "FLUX_F58_FORCE_ASCII" in environ
 
 
+@lru_cache(1024)  # a job's id is written again and again while it begins
 def _base58(value: int) -> str:
     text = ""
     value &= MAX_ID  # it comes from JSON, which has no unsigned numbers

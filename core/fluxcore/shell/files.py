@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import stat
-from dataclasses import replace
 
 from fluxcore.shell.errors import ShellError, init_error
 from fluxcore.shell.layout import Node
@@ -72,7 +71,7 @@ class OutputFiles:
 
         What is another for each task or node stays a template.
         """
-        job = replace(names, tmpdir=None, node=None, task=None)
+        job = names._replace(tmpdir=None, node=None, task=None)
         return {stream: render(str(how.path), job) for stream, how in self._redirected.items()}
 
     def write(self, stream: str, index: int | None, pieces: Pieces) -> None:

@@ -6,8 +6,7 @@ job's), stays as it is written.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from fluxcore.job import jobid
 from fluxcore.shell.layout import Layout, Node
@@ -15,8 +14,7 @@ from fluxcore.shell.layout import Layout, Node
 _TAG: Final = re.compile(r"\{\{(.*?)\}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What tags may stand for; ``node`` and ``task`` (its id and local id) only where known.
 
     With ``ascii_ids``, f58 has its ASCII prefix: the job's own locale cannot write the other.
@@ -32,7 +30,7 @@ class Names:
 
     def of_task(self, taskid: int, index: int) -> "Names":
         """The names for one task."""
-        return replace(self, task=(taskid, index))
+        return self._replace(task=(taskid, index))
 
 
 def render(template: str, names: Names) -> str:
@@ -54,10 +52,10 @@ def is_per_node(template: str, names: Names) -> bool:
     if "{{tmpdir}}" in template:
         return True
     first, second = names.layout.nodes[:2]
-    task = replace(names, node=first).of_task(0, 0)
+    task = names._replace(node=first).of_task(0, 0)
     texts = {
-        render(template, replace(names, node=first, task=None)),
-        render(template, replace(names, node=second, task=None)),
+        render(template, names._replace(node=first, task=None)),
+        render(template, names._replace(node=second, task=None)),
         render(template, task),
     }
     return len(texts) > 1

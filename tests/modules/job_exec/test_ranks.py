@@ -10,6 +10,7 @@ import pytest
 from fluxcore.shell.shell import WINDOW
 from support.fake_job_manager import FakeJobManager
 from support.jobspecs import make_jobspec, make_r
+from support.leaks import is_running
 
 StartExec = Callable[..., Awaitable[FakeJobManager]]
 
@@ -184,7 +185,7 @@ async def test_job_exec_is_unloaded_on_a_rank_that_has_tasks(manager: StartExec)
     assert job.exceptions == [("exec", 0, "node failure on host1 (rank 1)")]
     assert await jm.messages(job) == [(4, "node failure on host1 (shell rank 1)")]
     for pid in (await jm.output(job)).values():
-        assert not Path(f"/proc/{pid.strip()}").exists()
+        assert not is_running(int(pid))
 
 
 async def test_there_is_no_job_exec_on_a_rank(manager: StartExec) -> None:

@@ -13,7 +13,7 @@ from fluxcore.job.jobid import f58plain
 from fluxcore.shell.shell import WINDOW
 from support.fake_job_manager import FakeJobManager
 from support.jobspecs import make_jobspec, make_r
-from support.leaks import descriptors
+from support.leaks import descriptors, is_running
 
 StartExec = Callable[..., Awaitable[FakeJobManager]]
 
@@ -293,7 +293,7 @@ async def test_nothing_is_left_of_many_jobs(manager: StartExec) -> None:
     for job in jobs:
         assert await job.over() == 0
         for pid in (await jm.output(job)).values():
-            assert not Path(f"/proc/{pid.strip()}").exists()
+            assert not is_running(int(pid))
     assert descriptors() == before
     assert (await jm.flux.rpc("job-exec.stats-get")).json["jobs"] == {}
     assert (await jm.flux.rpc("job-exec.stats-get")).json["shells"] == 0
@@ -307,7 +307,7 @@ async def test_job_exec_is_unloaded_with_jobs(manager: StartExec) -> None:
     assert await job.over() == 137 << 8
     assert job.exceptions == [("exec", 0, "job-exec is unloaded")]
     pid = (await jm.output(job))["0"].strip()
-    assert not Path(f"/proc/{pid}").exists()
+    assert not is_running(pid)
 
 
 async def test_the_jobspecs_environment_is_read_from_the_kvs(manager: StartExec) -> None:
