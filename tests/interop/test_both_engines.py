@@ -206,7 +206,6 @@ STORIES: dict[str, Sequence[str]] = {
         "flux job eventlog 12345",
         "flux job status $(flux job last); flux job wait-event -q $(flux job last) finish",
         "echo some input | flux run cat",
-        "for n in 1 2 3; do seq 10 | flux run true || echo failed; done",
         "echo in > in; flux run --input=in sh -c 'sleep 0.2; cat' </dev/null",
         "yes | head -c 300000 | flux run head -n 1",
         "flux submit --cc=1-3 --wait -q echo {cc}; flux jobs -a -c 3 -n -o '{name} {status}'",
