@@ -15,6 +15,6 @@ async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
     with no_leaks():
         made = Jobs(tmp_path)
         yield made
-        made.host.spawner.close()
+        await made.host.spawner.close()
         await made.host.sweeper.finish()
     assert os.listdir(tmp_path / "run") == []

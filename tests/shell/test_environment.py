@@ -63,7 +63,7 @@ def test_a_task_knows_its_ranks_and_its_pmi_server() -> None:
     assert task_environment(5, 1, 8, ShellOptions(), names()) == {
         "FLUX_TASK_RANK": "5",
         "FLUX_TASK_LOCAL_ID": "1",
-        "PMI_FD": "3",
+        "PMI_FD": "20",
         "PMI_RANK": "5",
         "PMI_SIZE": "8",
     }

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import marshal
 import os
+import resource
 import signal
 import socket
 import sys
@@ -13,21 +14,26 @@ from typing import Any
 
 import pytest
 
-from fluxcore.shell import program
+from fluxcore.shell import program, spawn
 from fluxcore.shell.launcher import ENDED, REPLY, STARTED
-from fluxcore.shell.program import Program
+from fluxcore.shell.program import RESTORED, Program
 from fluxcore.shell.spawn import Spawner
 from support.leaks import is_running, no_leaks
 
 Run = Callable[..., "asyncio.Future[tuple[int, str]]"]
 
 
+#: What the spawner of a test has written to the log.
+LOG: list[str] = []
+
+
 @pytest.fixture
 async def spawner() -> AsyncIterator[Spawner]:
     with no_leaks():
-        made = Spawner(asyncio.get_running_loop())
+        made = Spawner(asyncio.get_running_loop(), LOG.append)
+        LOG.clear()
         yield made
-        made.close()
+        await made.close()
 
 
 async def start(
@@ -73,14 +79,11 @@ async def test_a_program_runs_with_its_arguments_environment_and_directory(
     assert text == f"zero one ä\n{tmp_path}\n"
 
 
-async def test_a_program_leads_a_group_unless_it_must_not(spawner: Spawner) -> None:
+async def test_a_program_leads_a_group(spawner: Spawner) -> None:
     show = 'read -r a b c d e f < /proc/self/stat; echo "$e"; echo $$'
     _, text = await start(spawner, "sh", "-c", show)
     group, pid = text.split()
     assert group == pid
-    _, text = await start(spawner, "sh", "-c", show, own_group=False)
-    group, pid = text.split()
-    assert group not in (pid, str(os.getpgid(0)))
 
 
 async def test_a_program_has_the_signals_as_they_were(spawner: Spawner) -> None:
@@ -229,8 +232,10 @@ async def test_a_burst_of_starts_waits_for_the_launcher(spawner: Spawner) -> Non
 async def test_what_a_lost_launcher_has_started_is_killed_and_counts_as_that(
     spawner: Spawner,
 ) -> None:
-    started, ended = watched(spawner, SLEEP)
+    with_child = TRUE._replace(argv=["/bin/sh", "-c", "sleep 1000; true"])
+    started, ended = watched(spawner, with_child)
     pid = await started
+    child = await only_child(pid)
     launcher = spawner._launcher
     assert launcher is not None
     assert launcher.pid == int(Path(f"/proc/{pid}/stat").read_text().split()[3])
@@ -239,8 +244,9 @@ async def test_what_a_lost_launcher_has_started_is_killed_and_counts_as_that(
     launcher.kill()
     assert await asyncio.wait_for(ended, 10) == signal.SIGKILL
     assert (await waiting).errno == errno.EIO
-    while is_running(pid):
+    while is_running(pid) or is_running(child):
         await asyncio.sleep(0)
+    assert LOG == ["the launcher of tasks has ended: 1 running tasks are killed"]
     spawner.reap(pid)
     again, ended = watched(spawner, TRUE)
     assert isinstance(await again, int)
@@ -250,23 +256,112 @@ async def test_what_a_lost_launcher_has_started_is_killed_and_counts_as_that(
 
 async def test_what_was_asked_for_before_the_end_is_started_and_told(spawner: Spawner) -> None:
     started, ended = watched(spawner, SLEEP)
-    spawner.close()
+    await spawner.close()
     pid = started.result()
     assert not ended.done()
     os.kill(pid, signal.SIGKILL)
-    spawner.close()
+    await spawner.close()
 
 
 async def test_signals_of_a_terminal_are_not_for_the_launcher(spawner: Spawner) -> None:
     started, ended = watched(spawner, SLEEP)
     pid = await started
     assert spawner._launcher is not None
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for signum in RESTORED:
         spawner._launcher.send_signal(signum)
     assert os.getpgid(spawner._launcher.pid) == spawner._launcher.pid
     os.kill(pid, signal.SIGTERM)
     assert os.WTERMSIG(await ended) == signal.SIGTERM
     spawner.reap(pid)
+
+
+async def only_child(pid: int) -> int:
+    """The child of a process, which is to start one."""
+    while not (found := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        await asyncio.sleep(0)
+    return int(found[0])
+
+
+async def test_programs_of_one_number_are_a_group(spawner: Spawner) -> None:
+    together = [watched(spawner, SLEEP._replace(group=5)) for _ in range(2)]
+    other, other_ended = watched(spawner, SLEEP._replace(group=6))
+    one, two = [await started for started, _ in together]
+    assert [os.getpgid(pid) for pid in (one, two)] == [one, one]
+    assert os.getpgid(await other) == await other
+    os.killpg(one, signal.SIGSTOP)
+    os.killpg(one, signal.SIGKILL)
+    for _, ended in together:
+        assert await ended == signal.SIGKILL
+    for pid in (one, two):
+        spawner.reap(pid)
+    again, again_ended = watched(spawner, SLEEP._replace(group=5))
+    assert os.getpgid(await again) == await again
+    for pid, ended in ((await other, other_ended), (await again, again_ended)):
+        os.kill(pid, signal.SIGKILL)
+        await ended
+        spawner.reap(pid)
+
+
+async def test_what_is_left_of_a_group_is_killed_with_its_leader(spawner: Spawner) -> None:
+    _, child = await start(spawner, "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!")
+    while is_running(int(child)):
+        await asyncio.sleep(0)
+
+
+async def test_a_directory_is_relative_to_the_brokers_and_let_go(
+    spawner: Spawner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    monkeypatch.chdir(tmp_path)
+    _, text = await start(spawner, "pwd", cwd=str(tmp_path / "one"))
+    assert text == f"{tmp_path}/one\n"
+    _, text = await start(spawner, "pwd", cwd="two")
+    assert text == f"{tmp_path}/two\n"
+    assert spawner._launcher is not None
+    assert os.readlink(f"/proc/{spawner._launcher.pid}/cwd") == str(tmp_path)
+
+
+async def test_a_start_without_descriptors_fails_alone(spawner: Spawner) -> None:
+    running, ended = watched(spawner, SLEEP)
+    pid = await running
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        started, _ = watched(spawner, TRUE._replace(env={"A": "x" * 100_000}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (await started).errno == errno.EMFILE
+    assert await watched(spawner, TRUE)[1] == 0
+    assert not ended.done()
+    os.kill(pid, signal.SIGKILL)
+    await ended
+    spawner.reap(pid)
+
+
+async def test_many_that_wait_are_started_before_the_end(spawner: Spawner) -> None:
+    first, _ = watched(spawner, TRUE)
+    await first
+    assert spawner._launcher is not None
+    spawner._launcher.send_signal(signal.SIGSTOP)
+    watches = [watched(spawner, TRUE._replace(env={"A": "x" * 1000})) for _ in range(600)]
+    assert spawner._unsent
+    spawner._launcher.send_signal(signal.SIGCONT)
+    await spawner.close()
+    assert all(isinstance(started.result(), int) for started, _ in watches)
+
+
+async def test_a_launcher_that_does_not_end_is_killed(
+    spawner: Spawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawn, "_CLOSE_TIMEOUT", 0.01)
+    await watched(spawner, TRUE)[1]
+    assert spawner._launcher is not None
+    spawner._launcher.send_signal(signal.SIGSTOP)
+    started, _ = watched(spawner, TRUE)
+    await spawner.close()
+    assert (await started).errno == errno.EIO
+    assert LOG == ["the launcher of tasks does not end, and is killed"]
 
 
 async def test_no_launcher_means_no_start(
@@ -309,5 +404,5 @@ async def test_the_launcher_may_be_there_before_the_first_program(spawner: Spawn
     launcher = spawner._launcher
     assert await watched(spawner, TRUE)[1] == 0
     assert spawner._launcher is launcher
-    spawner.close()
+    await spawner.close()
     spawner.launch_soon()  # what has not begun by the end does not begin

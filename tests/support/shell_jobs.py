@@ -76,10 +76,11 @@ class Jobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.log: list[str] = []
         loop = asyncio.get_running_loop()
         self.host = Host(
             loop,
-            Spawner(loop),
+            Spawner(loop, self.log.append),
             Sweeper(loop),
             0,
             str(folder / "run"),

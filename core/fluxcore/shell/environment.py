@@ -8,8 +8,8 @@ from fluxcore.job import jobid
 from fluxcore.shell.mustache import Names, render
 from fluxcore.shell.options import ShellOptions
 
-#: The descriptor that a task has its PMI socket under.
-PMI_FD: Final = 3
+#: The descriptor that a task has its PMI socket under: none that scripts use for files.
+PMI_FD: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 A program is started by vfork and exec, during which who starts it stands still: most of a
 millisecond, four times what else a short job costs. In a thread of the broker that would take
-the interpreter's lock away from its loop again and again. And a task's parent is nothing that it
-could do harm to, or that would copy a broker's memory.
+the interpreter's lock away from its loop again and again; and a task could do harm to a broker
+that is its parent.
 
 The broker (see spawn.py) has the other end of a socket that keeps messages apart. It sends, each
 as marshal writes it:
@@ -44,8 +44,8 @@ ENDED: Final = 3
 MESSAGE_MAX: Final = 1 << 16
 #: Descriptors that may come with a message.
 FDS_MAX: Final = 16
-#: Descriptors from this one on are the launcher's; those below are what numbers tasks get.
-_FIRST_FD: Final = 4
+#: Descriptors from this one on are the launcher's; those below are the standard streams.
+_FIRST_FD: Final = 3
 
 
 class Launcher:
@@ -66,14 +66,17 @@ class Launcher:
                 key.data()
 
     def _receive(self) -> None:
-        data, fds = _receive(self._sock)
+        try:
+            data, fds = _next_message(self._sock)
+        except ConnectionError:
+            data, fds = b"", ()
         try:
             if not data:
                 self._going_on = False
                 return
             message = marshal.loads(data)  # noqa: S302 - from our own broker, here and below
             if isinstance(message, int):
-                os.waitpid(message, 0)
+                self._starter.forget(message)
             else:
                 self._start(message, fds)
         finally:
@@ -90,6 +93,7 @@ class Launcher:
         except ValueError:
             self._tell(FAILED, number, errno.EINVAL)
         except Exception:  # noqa: BLE001 - told, and the launcher goes on for others
+            sys.excepthook(*sys.exc_info())
             self._tell(FAILED, number, errno.EIO)
         else:
             self._tell(STARTED, number, pid)
@@ -112,7 +116,7 @@ class Launcher:
             self._going_on = False
 
 
-def _receive(sock: socket.socket) -> tuple[bytes, Sequence[int]]:
+def _next_message(sock: socket.socket) -> tuple[bytes, Sequence[int]]:
     """A message and the descriptors that come with it, which no program inherits."""
     # Not socket.recv_fds(), which leaves the flags away until Python 3.12.
     room = socket.CMSG_SPACE(FDS_MAX * struct.calcsize("i"))
@@ -126,8 +130,8 @@ def _program(message: tuple[Any, ...], fds: Sequence[int]) -> Program:
         file, *fds = fds
         with open(file, "rb", closefd=False) as whole:
             message = marshal.load(whole)  # noqa: S302
-    program = Program(*message[1:])
-    if len(fds) != len(program.fds):
+    program = Program(*message[1:]) if len(message) > 1 else None
+    if program is None or len(fds) != len(program.fds):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     return program._replace(fds=[(fd, to) for fd, (_, to) in zip(fds, program.fds, strict=True)])
 
@@ -165,13 +169,17 @@ def _by_pidfd(selector: selectors.BaseSelector) -> _Watcher:
             os.close(pidfd)
             ended(pid)
 
-        selector.register(pidfd, selectors.EVENT_READ, ready)
+        try:
+            selector.register(pidfd, selectors.EVENT_READ, ready)
+        except OSError:
+            os.close(pidfd)
+            raise
 
     return watch
 
 
 def _by_signal(selector: selectors.BaseSelector) -> _Watcher:
-    """For systems without pidfds: at each SIGCHLD all children are looked at."""
+    """For Linux before 5.3, without pidfds: at each SIGCHLD all children are looked at."""
     running: dict[int, Callable[[int], None]] = {}
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda _signum, _frame: None)

@@ -1,8 +1,7 @@
 """Starting a program: what the launcher does, one after the other (see launcher.py).
 
 It is started by posix_spawn(3), so nothing of who starts it is copied. What it inherits that
-posix_spawn cannot set (its directory, its processors) the launcher sets for itself first: it has
-no use for them of its own.
+posix_spawn cannot set (its directory, its processors) the launcher sets for itself first.
 """
 
 import errno
@@ -10,7 +9,8 @@ import os
 import signal
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 _DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _SHELL: Final = "/bin/sh"
@@ -24,23 +24,25 @@ RESTORED: Final = (
     signal.SIGINT,
     signal.SIGQUIT,
     signal.SIGTERM,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
 )
 
 
 class Program(NamedTuple):
     """A program to start.
 
-    ``fds`` are pairs of a descriptor here and its number there; all others are closed on exec.
-    A number above 2 must not be that of another pair's descriptor in the launcher, which has
-    none below 4 to give. With ``own_group`` it leads a process group. ``cpus`` binds it to
-    processors.
+    ``fds`` are pairs of a descriptor here and its number there, in the order in which they get
+    it; all others are closed on exec. It leads a process group, or with ``group`` is in the one
+    that the first program of that number leads. ``cpus`` binds it to processors.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: str
     fds: Sequence[tuple[int, int]]
-    own_group: bool = True
+    group: int | None = None
     cpus: frozenset[int] | None = None
 
 
@@ -48,9 +50,10 @@ class Starter:
     """Starts programs in place of a process that does nothing else."""
 
     def __init__(self) -> None:
-        self._bindable = hasattr(os, "sched_setaffinity")
-        self._all = frozenset(os.sched_getaffinity(0)) if self._bindable else frozenset()
-        self._bound = self._all
+        self._home = os.open(".", os.O_PATH | os.O_DIRECTORY)
+        self._all = self._bound = frozenset(os.sched_getaffinity(0))
+        #: The leader of each group that has a number.
+        self._leaders: dict[int, int] = {}
 
     def start(self, program: Program) -> int:
         """Start ``program``; its process id.
@@ -58,11 +61,24 @@ class Starter:
         :raises OSError: it cannot be started
         :raises ValueError: a NUL, or what has no form in the file system's encoding
         """
-        os.chdir(program.cwd)
-        if self._bindable:
-            self._bind(self._all if program.cpus is None else program.cpus)
         env = {name: value for name, value in program.env.items() if _may_be_set(name)}
-        return _search(program._replace(env=env))
+        leader = 0 if program.group is None else self._leaders.get(program.group, 0)
+        try:
+            os.chdir(program.cwd)
+            self._bind(self._all if program.cpus is None else program.cpus)
+            pid = _search(program._replace(env=env, group=leader))
+        finally:
+            with suppress(OSError):
+                os.fchdir(self._home)
+        if program.group is not None and not leader:
+            self._leaders[program.group] = pid
+        return pid
+
+    def forget(self, pid: int) -> None:
+        """Reap process ``pid``, which has ended; the number of a group that it leads is free."""
+        os.waitpid(pid, 0)
+        for group in [group for group, leader in self._leaders.items() if leader == pid]:
+            del self._leaders[group]
 
     def _bind(self, cpus: frozenset[int]) -> None:
         if cpus != self._bound:
@@ -87,7 +103,7 @@ def _search(program: Program) -> int:
                 raise
             if exc.errno == errno.EACCES or error.errno != errno.EACCES:
                 error = exc
-    raise OSError(error.errno or errno.ENOENT, os.strerror(error.errno or errno.ENOENT))
+    raise error
 
 
 def _files(program: Program) -> Iterator[str]:
@@ -107,13 +123,15 @@ def _files(program: Program) -> Iterator[str]:
 
 
 def _spawn(path: str, argv: Sequence[str], program: Program) -> int:
-    how: dict[str, Any] = {"setpgroup": 0} if program.own_group else {}
+    for ours, theirs in program.fds:
+        if ours == theirs:  # to copy it onto itself leaves it closed on exec, before glibc 2.29
+            os.set_inheritable(ours, True)
     return os.posix_spawn(
         path,
         list(argv),
         program.env,
         file_actions=[(os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in program.fds],
+        setpgroup=program.group or 0,
         setsigmask=(),
         setsigdef=RESTORED,
-        **how,
     )

@@ -215,7 +215,7 @@ class ShellRunner:
                 {**env, **own},
                 place.cwd,
                 task.fds,
-                options.own_group,
+                None if options.own_group else self.id,
                 cpus[index],
             )
             self._host.spawner.start(program, partial(self._spawned, shell, task), task.exited)
@@ -364,7 +364,7 @@ class ShellRunner:
             self._watching.cancel()
         for task in self._tasks:
             task.close()
-            task.reap(self._host.spawner.reap, group=self._options.own_group)
+            task.reap(self._host.spawner.reap)
         close_inputs(self._inputs)
         if self._files is not None:
             self._files.close()

@@ -7,7 +7,6 @@ written before its end is read then in any case.
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -115,11 +114,9 @@ class TaskIO:
             with suppress(ProcessLookupError, PermissionError):
                 (os.killpg if group else os.kill)(self.pid, signum)
 
-    def reap(self, forget: Callable[[int], None], *, group: bool = True) -> None:
-        """``forget`` a task that has ended; what is left of its group is killed."""
+    def reap(self, forget: Callable[[int], None]) -> None:
+        """``forget`` the process of a task that has ended."""
         if self.pid:
-            if group:
-                self.kill(signal.SIGKILL)
             forget(self.pid)
             self.pid = 0
 

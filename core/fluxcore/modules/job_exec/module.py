@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from fluxcore.handle.aio import Flux
+from fluxcore.handle.logline import LOG_ERR
 from fluxcore.handle.module import DEFERRED, Module, Reply, method
 from fluxcore.job.jobid import f58
 from fluxcore.modules.job_exec.coordinator import Coordinator
@@ -57,7 +59,7 @@ class JobExec(Module):
             preput["flux.tbon-interface-hint"] = hint
         return Host(
             self.flux.loop,
-            Spawner(self.flux.loop),
+            Spawner(self.flux.loop, partial(self.flux.log, LOG_ERR)),
             Sweeper(self.flux.loop),
             self.rank,
             await self.flux.attr("rundir"),

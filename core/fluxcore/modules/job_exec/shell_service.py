@@ -156,7 +156,7 @@ class ShellService(Service):
                 self._flux.log(LOG_ERR, f"tasks cannot be killed, and are left: {left}")
         if self._forgetting is not None:
             self._forgetting.cancel()
-        self._host.spawner.close()
+        await self._host.spawner.close()
         await self._host.sweeper.finish()
 
     # -- for users -------------------------------------------------------------------------
