@@ -188,10 +188,29 @@ async def test_job_exec_is_unloaded_on_a_rank_that_has_tasks(manager: StartExec)
         assert not is_running(int(pid))
 
 
-async def test_there_is_no_job_exec_on_a_rank(manager: StartExec) -> None:
+async def test_job_exec_is_loaded_on_a_rank_that_lacks_it(manager: StartExec) -> None:
     jm = await manager(2)
     await jm.wired.remove("job-exec", 1)
+    jobs = [await jm.run("true", ranks=ranks) for ranks in ((0, 1), (1,), (1,))]
+    assert [await job.over() for job in jobs] == [0, 0, 0]
+    await jm.wired.brokers[1].host.remove("job-exec")
+
+
+async def test_a_job_is_cancelled_while_job_exec_is_loaded(manager: StartExec) -> None:
+    jm = await manager(2)
+    await jm.wired.remove("job-exec", 1)
+    jobspec = make_jobspec("sleep", "100", nodes=2, tasks=2)
+    job = await jm.start(jobspec, make_r([0, 1]))
+    jm.publish_exception(job)
+    assert await job.over() == 143 << 8
+
+
+async def test_job_exec_cannot_be_loaded_on_a_rank(manager: StartExec) -> None:
+    jm = await manager(2)
+    await jm.wired.remove("job-exec", 1)
+    broker = jm.wired.brokers[1]
+    broker.router.add_service("job-exec", broker.own)  # so the name is taken
     job = await jm.run("sleep", "100", ranks=(0, 1))
-    text = "job shell exec error on broker host1 (rank 1): No service matching job-exec.shell is"
-    assert job.exceptions == [("exec", 0, f"{text} registered")]
+    text = "job shell exec error on broker host1 (rank 1): Unknown service method 'job-exec.shell'"
+    assert job.exceptions == [("exec", 0, text)]
     assert await job.over() == 143 << 8

@@ -89,6 +89,11 @@ class ExecJob:
             text = f"job {f58(self.id)} cannot be {event} in phase {self.phase}"
             raise RuntimeError(text) from None
 
+    @property
+    def failing(self) -> bool:
+        """True once a fatal exception has been raised."""
+        return self._ending.failing
+
     # -- the beginning ---------------------------------------------------------------------
 
     def ready(self, now: float) -> None:

@@ -5,7 +5,6 @@ import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from fluxcore.handle.aio import Flux
@@ -111,17 +110,40 @@ class RunningJob:
             "R": self._r,
         }
         for rank in self.job.shells.ranks:
-            stream = self._flux.stream("job-exec.shell", payload, nodeid=rank)
-            stream.then(partial(self._reported, rank))
+            self._start_shell(rank, payload, self._load_module)
 
-    def _reported(self, rank: int, answer: Message) -> None:
-        if not answer.errnum:
-            reports = answer.json["reports"]
-            self.act(lambda job, now: job.reports(rank, reports, now))
-        elif answer.errnum != errno.ENODATA:
-            gone = answer.errnum in (errno.EHOSTUNREACH, errno.ECONNRESET)
-            why = None if gone else answer.text or errno.errorcode[answer.errnum]
-            self.act(lambda job, now: job.lost(rank, why, now))
+    def _start_shell(
+        self,
+        rank: int,
+        payload: Mapping[str, Any],
+        unserved: Callable[[int, Mapping[str, Any], Message], None],
+    ) -> None:
+        def reported(answer: Message) -> None:
+            if not answer.errnum:
+                reports = answer.json["reports"]
+                self.act(lambda job, now: job.reports(rank, reports, now))
+            elif answer.errnum == errno.ENOSYS:
+                unserved(rank, payload, answer)
+            elif answer.errnum != errno.ENODATA:
+                self._lost(rank, answer)
+
+        self._flux.stream("job-exec.shell", payload, nodeid=rank).then(reported)
+
+    def _load_module(self, rank: int, payload: Mapping[str, Any], refusal: Message) -> None:
+        """Load what starts shells on a rank: as in flux-core, rc1 need do so only on rank 0."""
+
+        def loaded(answer: Message) -> None:
+            if answer.errnum in (0, errno.EEXIST) and not self.job.failing:
+                self._start_shell(rank, payload, lambda *_: self._lost(rank, refusal))
+            else:
+                self._lost(rank, refusal)
+
+        self._flux.rpc("module.load", {"path": "job-exec", "args": []}, nodeid=rank).then(loaded)
+
+    def _lost(self, rank: int, answer: Message) -> None:
+        gone = answer.errnum in (errno.EHOSTUNREACH, errno.ECONNRESET)
+        why = None if gone else answer.text or errno.errorcode[answer.errnum]
+        self.act(lambda job, now: job.lost(rank, why, now))
 
     def tell_shells(self, ranks: Iterable[int], kind: str, data: Mapping[str, Any]) -> None:
         """Tell the shells on some ranks something."""
