@@ -221,6 +221,44 @@ def test_other_ranks_send_events_up_and_what_comes_from_above_down() -> None:
     assert [m.seq for m in rig.overlay.published] == [7]
 
 
+def test_links_are_given_an_event_in_the_order_in_which_they_came() -> None:
+    router, order = Router(0, "b", 100), []
+
+    class Teller(Link):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self._name = name
+
+        def deliver(self, _msg: Message) -> None:
+            order.append(self._name)
+
+    links = {name: Teller(name) for name in ("own", "one", "two", "three")}
+    router.own = links["own"]
+    for name in ("one", "two", "three"):
+        router.add_link(name, links[name])
+    for name, prefix in (("three", "a"), ("own", ""), ("one", "a.b"), ("two", "")):
+        router.subscribers.add(prefix, links[name])
+    router.publish(event("a.b.c"))
+    assert order == ["one", "two", "three", "own"]
+
+
+def test_what_is_published_in_answer_to_an_event_comes_after_it_for_all() -> None:
+    rig = Rig(0, 4)
+
+    class Answerer(Link):
+        def deliver(self, msg: Message) -> None:
+            super().deliver(msg)
+            if msg.topic == "a":
+                assert rig.router.publish(event("b")) == 2
+
+    answerer, other = Answerer(), Link()
+    for link in (answerer, other):
+        rig.router.subscribers.add("", link)
+    rig.router.publish(event("a"))
+    for got in (answerer.got, other.got, rig.overlay.published):
+        assert [(msg.topic, msg.seq) for msg in got] == [("a", 1), ("b", 2)]
+
+
 def test_a_subscriber_that_goes_while_an_event_is_delivered() -> None:
     router = Router(0, "b", 100)
 

@@ -44,8 +44,7 @@ class Client:
         broker.router.add_link(name, self)
 
     def deliver(self, msg: Message) -> None:
-        if self.flux.connected:
-            self.flux.receive(msg)
+        self.flux.receive(msg)
 
     def _send(self, msg: Message) -> None:
         self._router.request(msg.with_creds(*self._creds).pushed(self.uuid))

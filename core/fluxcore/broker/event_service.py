@@ -51,7 +51,8 @@ class EventService(Service):
         return None
 
     def _link(self, req: Message) -> Link:
-        if not req.routes and self._router.own is not None:
+        if not req.routes:
+            assert self._router.own is not None
             return self._router.own
         return _module_of(self._host, req)
 

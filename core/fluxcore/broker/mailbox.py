@@ -63,7 +63,7 @@ class Mailbox:
                 self._postpone()
 
     def _postpone(self) -> None:
-        """Nothing runs any more; what still waits is for the next loop turn."""
+        """Leave what still waits to the next loop turn."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._resume)

@@ -7,6 +7,7 @@ overlay before the call returns.
 """
 
 import errno
+from collections import deque
 from typing import Protocol
 
 from fluxcore.handle.errors import rpc_error
@@ -54,6 +55,11 @@ class Router:
         #: Who is given which events.
         self.subscribers: Subscribers[Link] = Subscribers()
         self._links: dict[str, Link] = {}
+        #: The order in which links are given an event: that in which they came.
+        self._places: dict[Link, int] = {}
+        self._next_place = 0
+        self._events: deque[Message] = deque()
+        self._delivering = False
         self._services: dict[str, Link] = {}
         self._next_seq = 1
 
@@ -62,12 +68,15 @@ class Router:
     def add_link(self, uuid: str, link: Link) -> None:
         """Let ``link`` be reached by responses to ``uuid``."""
         self._links[uuid] = link
+        self._places[link] = self._next_place
+        self._next_place += 1
 
     def remove_link(self, uuid: str) -> None:
         """Forget a link, what it subscribes to and every service it serves."""
         link = self._links.pop(uuid, None)
         if link is not None:
             self.subscribers.drop(link)
+            del self._places[link]
         for name in [name for name, server in self._services.items() if server is link]:
             del self._services[name]
 
@@ -174,8 +183,25 @@ class Router:
         return seq
 
     def deliver_event(self, msg: Message) -> None:
-        """Give a published event to the subscribers here and to the brokers below."""
-        for link in self.subscribers.wanting(msg.topic or ""):
+        """Give a published event to the subscribers here and to the brokers below.
+
+        What one of them publishes at once comes after it for all of them.
+        """
+        self._events.append(msg)
+        if self._delivering:
+            return
+        self._delivering = True
+        try:
+            while self._events:
+                self._deliver_next(self._events.popleft())
+        finally:
+            self._delivering = False
+
+    def _deliver_next(self, msg: Message) -> None:
+        for link in sorted(self.subscribers.wanting(msg.topic or ""), key=self._place):
             link.deliver(msg)
         if self.overlay is not None:
             self.overlay.broadcast(msg)
+
+    def _place(self, link: Link) -> int:
+        return self._places.get(link, self._next_place)  # the broker's own handle is the last

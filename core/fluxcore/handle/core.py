@@ -58,7 +58,7 @@ class HandleCore:
         self._send = send
         self._spawn = spawn
         self._crashed = crashed
-        #: False once the connection is gone or the handle closed: nothing is received any more.
+        #: False after :meth:`disconnect`: nothing is received any more.
         self.connected = True
         self._tags = Matchtags()
         self._pending: dict[int, Sink] = {}

@@ -24,9 +24,6 @@ class Subscribers(Generic[T]):
         self._by_length: dict[int, int] = {}
         self._lengths: list[int] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._by_prefix)
-
     def add(self, prefix: str, taker: T) -> None:
         """Subscribe ``taker`` once more."""
         takers = self._by_prefix.get(prefix)
@@ -68,7 +65,7 @@ class Subscribers(Generic[T]):
             insort(self._lengths, length)
 
     def wanting(self, topic: str) -> list[T]:
-        """Who an event of ``topic`` is for, each once; those with the shortest prefix first."""
+        """Who an event of ``topic`` is for, each once."""
         found: dict[T, int] = {}
         for length in self._lengths:
             if length > len(topic):

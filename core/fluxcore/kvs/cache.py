@@ -66,8 +66,8 @@ class Cache(Generic[K, V]):
         entry.used = self.now
         return entry.value
 
-    def add(self, key: K, value: V, size: int) -> bool:
-        """Put ``value`` of ``size`` bytes at ``key``; False if it takes the place of another.
+    def add(self, key: K, value: V, size: int) -> None:
+        """Put ``value`` of ``size`` bytes at ``key``, in place of what is there.
 
         A hold on the entry stays.
         """
@@ -82,7 +82,6 @@ class Cache(Generic[K, V]):
             self._free[key] = entry
         if old is not None:
             self.size -= old.size
-        return old is None
 
     def add_held(self, key: K, value: V, size: int) -> None:
         """Put ``value`` at ``key``, where nothing is, and hold it."""

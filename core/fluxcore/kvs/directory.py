@@ -29,10 +29,9 @@ from fluxcore.kvs.treeobj import (
 
 _HEAD: Final = b'{"data":{'
 _TAIL: Final = b'},"type":"dir","ver":1}'
+EMPTY_BLOB: Final = _HEAD + _TAIL
 #: Names of so many characters are remembered as they stand in directories.
 _SHORT: Final = 64
-EMPTY_BLOB: Final = _HEAD + _TAIL
-
 
 #: The names in a directory, in order, and their texts (see :func:`entry_text`).
 Lists = tuple[list[str], list[bytes]]
@@ -143,11 +142,11 @@ def find_text(names: list[str], texts: list[bytes], name: str) -> bytes | None:
     at = bisect_left(names, name)
     if at == len(names) or names[at] != name:
         return None
-    return texts[at][len(orjson.dumps(name)) + 1 :]
+    return texts[at][len(orjson.dumps(name)) + 1 :]  # as long as its canonical form
 
 
-#: What a new directory starts from.
 _NO_ENTRIES: Final[Lists] = ([], [])
+#: What a new directory starts from.
 EMPTY: Final = Directory(EMPTY_BLOB, *_NO_ENTRIES)
 
 

@@ -76,12 +76,11 @@ class ObjectCache(Cache[str, Stored]):
         super().__init__()
         self.limit = limit
 
-    def store(self, ref: str, stored: Stored) -> bool:
-        """Keep ``stored``, evicting others if need be; False if it was here already."""
-        new = self.add(ref, stored, 2 * len(stored.blob) + self.OVERHEAD)
+    def store(self, ref: str, stored: Stored) -> None:
+        """Keep ``stored``, evicting others if need be."""
+        self.add(ref, stored, 2 * len(stored.blob) + self.OVERHEAD)
         if self.size > self.limit:
             self.trim(self.limit)
-        return new
 
 
 def fetch(cache: ObjectCache, refs: list[str]) -> Machine[list[Stored]]:

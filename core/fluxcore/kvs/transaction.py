@@ -206,15 +206,17 @@ class _Transaction:
 
     def finish(self, rootref: str, keys: tuple[str, ...]) -> Applied:
         """Turn the drafts into blobs, and put all blobs into the cache."""
-        cache, stores, new = self._cache, self._stores, 0
-        for ref, blob in stores.items():
-            new += cache.store(ref, Stored(blob))
+        cache, stores = self._cache, self._stores
+        fresh = {ref: Stored(blob) for ref, blob in stores.items()}
         directories = finish_all(self._root, self._kind) if self._root is not None else []
         for ref, directory in directories:
             stores[ref] = directory.blob
-            new += cache.store(ref, Stored(directory.blob, directory))
+            fresh[ref] = Stored(directory.blob, directory)
             rootref = ref
-        return Applied(rootref, stores, keys, len(stores) - new)
+        known = sum(map(cache.__contains__, fresh))
+        for ref, stored in fresh.items():
+            cache.store(ref, stored)
+        return Applied(rootref, stores, keys, known)
 
 
 def _directory_in(stored: Stored) -> Directory:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from fluxcore.resource.hostlist import Hostlist
 from fluxcore.resource.idset import IdSet
 
@@ -16,10 +14,8 @@ from fluxcore.resource.idset import IdSet
 MAX_NODES: Final = 2**20
 MAX_CHILD_ID: Final = 2**16
 
-#: Resources whose JSON has up to so many bytes are remembered, so many of them: the allocations
-#: of many small jobs are the same few, and each is read several times.
-_SHORT: Final = 512
-_REMEMBERED: Final = 1024
+#: Idsets of up to so many characters are remembered.
+_SHORT: Final = 32
 
 
 class Node(NamedTuple):
@@ -40,22 +36,9 @@ def execution(obj: object) -> Mapping[str, Any]:
     return resources
 
 
-def nodes(execution: Mapping[str, Any]) -> Mapping[int, Node]:
+def nodes(execution: Mapping[str, Any]) -> dict[int, Node]:
     """The nodes by rank, ascending; equal ranks in several entries are one."""
-    entries, nodelist = execution.get("R_lite"), execution.get("nodelist", [])
-    try:
-        text = orjson.dumps((entries, nodelist))
-    except TypeError:
-        raise ValueError("R_lite is no JSON") from None
-    return _short_nodes(text) if len(text) <= _SHORT else _nodes(entries, nodelist)
-
-
-@lru_cache(_REMEMBERED)
-def _short_nodes(text: bytes) -> Mapping[int, Node]:
-    return _nodes(*orjson.loads(text))
-
-
-def _nodes(entries: object, nodelist: object) -> dict[int, Node]:
+    entries = execution.get("R_lite")
     if not isinstance(entries, list):
         raise ValueError("R has no R_lite")
     groups = [_group(entry) for entry in entries]
@@ -66,7 +49,7 @@ def _nodes(entries: object, nodelist: object) -> dict[int, Node]:
         for rank in ranks:
             before = found.get(rank, Node("", 0, 0))
             found[rank] = Node("", before.cores | cores, before.gpus | gpus)
-    return _with_hosts(dict(sorted(found.items())), nodelist)
+    return _with_hosts(dict(sorted(found.items())), execution.get("nodelist", []))
 
 
 def _group(entry: object) -> tuple[IdSet, int, int]:
@@ -104,10 +87,14 @@ def properties(execution: Mapping[str, Any]) -> dict[str, IdSet]:
 def _idset(text: object, limit: int) -> IdSet:
     if not isinstance(text, str):
         raise ValueError("an idset of R must be a string")
-    ids = IdSet.decode(text)
+    # The allocations of many small jobs are made of the same few sets.
+    ids = _short_idset(text) if len(text) <= _SHORT else IdSet.decode(text)
     if ids and ids.last >= limit:
         raise ValueError(f"id {ids.last} of R is out of range")
     return ids
+
+
+_short_idset: Final = lru_cache(maxsize=1024)(IdSet.decode)
 
 
 def number(execution: Mapping[str, Any], key: str) -> float:

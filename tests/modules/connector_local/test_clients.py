@@ -82,6 +82,13 @@ def test_subscriptions_are_added_up_and_taken_back(rig: Rig) -> None:
     assert rig.broker == [], "what the connector answers itself goes no further"
 
 
+def test_a_prefix_longer_than_any_topic_is_refused(rig: Rig) -> None:
+    client, inbox = rig.connect(GUEST)
+    client.received(request("event.subscribe", {"topic": "a" * 256}, matchtag=1))
+    assert [(msg.errnum, msg.text) for msg in inbox] == [(errno.EINVAL, "topic is too long")]
+    assert set(rig.subscriptions) == set()
+
+
 def test_a_guest_sees_no_private_event_of_others(rig: Rig) -> None:
     client, inbox = rig.connect(GUEST)
     client.received(request("event.subscribe", {"topic": ""}))

@@ -158,3 +158,44 @@ def test_a_broker_is_lost() -> None:
 
 def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+_RC1 = """
+load() { for name; do flux module load $name; done; }
+first() { test $(flux getattr rank) != 0 || load "$@"; }
+load heartbeat barrier content
+first content-sqlite
+load kvs kvs-watch resource
+first job-manager
+load job-info job-ingest
+first job-list job-exec sched-simple
+"""
+_RC3 = """
+remove() { for name; do flux module remove $name; done; }
+first() { test $(flux getattr rank) != 0 || remove "$@"; }
+first sched-simple job-exec job-list
+remove job-ingest job-info
+first job-manager
+remove resource kvs-watch kvs
+first content-sqlite
+remove content barrier heartbeat
+"""
+
+
+def test_job_exec_is_loaded_by_rank_0_only(tmp_path: Path) -> None:
+    """As flux-core's rc1 may have it: nobody but us knows that it is on rank 1, too."""
+    for name, text in (("rc1", _RC1), ("rc3", _RC3)):
+        (tmp_path / name).write_text("#!/bin/sh\n" + text)
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [
+            *(FLUX, "start", "-s2"),
+            *(f"-Sbroker.{name}_path={tmp_path / name}" for name in ("rc1", "rc3")),
+            *("flux", "run", "-N2", "-n2", "echo", "hi"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "hi\nhi\n"), done.stderr

@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ class LoadRequest:
     name: str | None = None
     exec: bool = False
     loader: str | None = None
+    #: Loaded for want of it, and so not to be removed by who has loaded the others.
+    on_demand: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class _Loaded:
     running: "asyncio.Future[None]"
     gone: "asyncio.Future[None]"
     removing: bool = False
+    on_demand: bool = False
 
 
 @dataclass(slots=True)
@@ -109,6 +113,7 @@ class ModuleHost:
         :raises OSError: as CONTRACTS A22 lists, or what the module's start failed with
         """
         loaded = self._begin(await self._make_link(wanted), wanted.args)
+        loaded.on_demand = wanted.on_demand
         try:
             await asyncio.shield(loaded.running)
         except OSError:
@@ -229,6 +234,9 @@ class ModuleHost:
 
         :returns: how many nobody had removed
         """
+        for loaded in [loaded for loaded in self._modules.values() if loaded.on_demand]:
+            with suppress(OSError):  # it has just ended
+                await self.remove(loaded.link.name)
         left = list(self._modules.values())
         for loaded in left:
             what = f"broker module '{loaded.link.name}' was not properly shut down"

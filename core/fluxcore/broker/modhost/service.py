@@ -28,7 +28,9 @@ class ModuleService(Service):
 
     @method("module.load")
     async def load(self, req: Message) -> Reply:
-        """``{path, args, exec?, name?, loader?}``; answered when the module runs or has failed."""
+        """``{path, args, exec?, name?, loader?, on_demand?}``; answered when the module runs or
+        has failed. ``on_demand`` is ours: see :class:`LoadRequest`.
+        """
         args = need_list(req.json, "args")
         if not all(type(arg) is str for arg in args):
             raise PayloadError
@@ -39,6 +41,7 @@ class ModuleService(Service):
                 opt_str(req.json, "name"),
                 opt_bool(req.json, "exec"),
                 opt_str(req.json, "loader"),
+                opt_bool(req.json, "on_demand"),
             )
         )
         return None

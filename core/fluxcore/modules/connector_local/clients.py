@@ -123,6 +123,8 @@ class Client:
 
     def _subscribe(self, req: Message) -> None:
         prefix = need_str(req.json, "topic")
+        if len(prefix) > _MAX_TOPIC:
+            raise rpc_error(errno.EINVAL, "topic is too long")
         if self._subscriptions.add(prefix):
             self._clients.subscribe(prefix, self)
         self._answer(req)
@@ -191,7 +193,7 @@ class Clients:
 
     def __init__(self, core: HandleCore, subscriptions: SubscriptionHolder) -> None:
         self.core = core
-        self._subscriptions = subscriptions
+        self._upstream = subscriptions
         self._subscribers: Subscribers[Client] = Subscribers()
         self.services: dict[str, Client] = {}
         self._clients: dict[str, Client] = {}
@@ -225,12 +227,12 @@ class Clients:
     def subscribe(self, prefix: str, client: Client) -> None:
         """``client`` wants the events under ``prefix``."""
         self._subscribers.add(prefix, client)
-        self._subscriptions.add(prefix)
+        self._upstream.add(prefix)
 
     def unsubscribe(self, prefix: str, client: Client) -> None:
         """``client`` wants them no more."""
         self._subscribers.remove(prefix, client)
-        self._subscriptions.remove(prefix)
+        self._upstream.remove(prefix)
 
     def request(self, msg: Message) -> bool:
         """A request for a service of a client; False if there is none."""

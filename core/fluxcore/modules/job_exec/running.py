@@ -133,12 +133,18 @@ class RunningJob:
         """Load what starts shells on a rank: as in flux-core, rc1 need do so only on rank 0."""
 
         def loaded(answer: Message) -> None:
-            if answer.errnum in (0, errno.EEXIST) and not self.job.failing:
-                self._start_shell(rank, payload, lambda *_: self._lost(rank, refusal))
-            else:
+            if answer.errnum not in (0, errno.EEXIST):
+                self._lost(rank, answer)
+            elif self.job.failing:
                 self._lost(rank, refusal)
+            else:
+                self._start_shell(rank, payload, lambda *_: self._lost(rank, refusal))
 
-        self._flux.rpc("module.load", {"path": "job-exec", "args": []}, nodeid=rank).then(loaded)
+        if self.job.failing:
+            self._lost(rank, refusal)
+            return
+        wanted = {"path": "job-exec", "args": [], "on_demand": True}
+        self._flux.rpc("module.load", wanted, nodeid=rank).then(loaded)
 
     def _lost(self, rank: int, answer: Message) -> None:
         gone = answer.errnum in (errno.EHOSTUNREACH, errno.ECONNRESET)
