@@ -81,28 +81,30 @@ class Child:
 
 def watch_exit(loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]) -> None:
     """Call ``callback`` on the loop with the wait status of our child ``pid`` once it ends."""
+
+    def reap() -> None:
+        callback(os.waitpid(pid, 0)[1])
+
     try:
         pidfd = os.pidfd_open(pid)
     except (AttributeError, OSError):
-        _watch_in_thread(loop, pid, callback)
+        _watch_in_thread(loop, pid, reap)
         return
 
     def ready() -> None:
         loop.remove_reader(pidfd)
         os.close(pidfd)
-        callback(os.waitpid(pid, 0)[1])
+        reap()
 
     loop.add_reader(pidfd, ready)
 
 
-def _watch_in_thread(
-    loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]
-) -> None:
-    """For systems without pidfds: a thread that waits."""
+def _watch_in_thread(loop: asyncio.AbstractEventLoop, pid: int, ended: Callable[[], None]) -> None:
+    """For systems without pidfds: a thread that waits, and leaves the child a zombie."""
 
     def wait() -> None:
-        status = os.waitpid(pid, 0)[1]
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with suppress(RuntimeError):  # the loop is closed, and nobody asks any more
-            loop.call_soon_threadsafe(callback, status)
+            loop.call_soon_threadsafe(ended)
 
     threading.Thread(target=wait, name=f"wait-{pid}", daemon=True).start()

@@ -103,7 +103,7 @@ class Launcher:
             self._watcher(pid, self._ended)
         except OSError:  # no more descriptors
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            self._starter.forget(pid)
             raise
 
     def _ended(self, pid: int) -> None:
