@@ -48,8 +48,9 @@ class Spawner:
         self._retry: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
         self._number = 0
-        #: What runs, and by its process id what has ended and is not forgotten.
+        #: By their numbers.
         self._starting: dict[int, tuple[Program, Started, Ended]] = {}
+        #: By their process ids, as are those that have ended and are not forgotten.
         self._running: dict[int, tuple[Program, Ended]] = {}
         self._ended: dict[int, Program] = {}
 
